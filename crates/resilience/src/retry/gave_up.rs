@@ -1,0 +1,88 @@
+//! The end of a retry that did not succeed.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::class::{Class, Classify};
+
+/// Why there was no further attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The error is permanent.
+    Permanent,
+    /// The outcome is unknown, and no idempotency key was given.
+    NoKey,
+    /// The attempts are used up.
+    AttemptsUsed,
+    /// The next attempt would start at or after the deadline.
+    Deadline,
+}
+
+impl Reason {
+    /// Returns the name used in logs and JSON: `permanent`, `no_key`, `attempts_used` or `deadline`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::NoKey => "no_key",
+            Self::AttemptsUsed => "attempts_used",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Permanent => "another attempt cannot help",
+            Self::NoKey => "it may have happened, and no idempotency key was given",
+            Self::AttemptsUsed => "no attempts left",
+            Self::Deadline => "the next attempt would be too late",
+        })
+    }
+}
+
+/// A retry gave up. The last attempt's error is the source.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct GaveUp<E> {
+    /// The operation's name, as given to the run.
+    pub operation: String,
+    /// How many attempts were made, the first included.
+    pub attempts: u32,
+    /// The time from the start of the first attempt to giving up.
+    pub elapsed: Duration,
+    /// Why there was no further attempt.
+    pub reason: Reason,
+    /// How long from now another try makes sense: what the other side asked for, or the wait that the deadline did not
+    /// allow. `None` when neither is known.
+    pub come_back_after: Option<Duration>,
+    /// What the whole retry leaves its caller to do. Not always the last error's class: `Unknown` once any attempt was.
+    pub class: Class,
+    /// The last attempt's error. Boxed to keep the `Result` small.
+    pub source: Box<E>,
+}
+
+impl<E> fmt::Display for GaveUp<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, attempts, elapsed, reason, .. } = self;
+        let plural = if *attempts == 1 { "" } else { "s" };
+        write!(f, "{operation}: gave up after {attempts} attempt{plural} in {elapsed:?}: {reason}")?;
+        match self.come_back_after {
+            Some(after) => write!(f, ", come back in {after:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for GaveUp<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+impl<E> Classify for GaveUp<E> {
+    fn class(&self) -> Class {
+        self.class
+    }
+}

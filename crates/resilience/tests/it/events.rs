@@ -1,0 +1,98 @@
+//! What a retry tells the log.
+
+use std::cell::RefCell;
+use std::sync::Once;
+
+use log::kv::{Error, Key, Value, VisitSource};
+use log::{Log, Metadata, Record};
+use trading_resilience::retry::{Jitter, Policy};
+use trading_resilience::{Api, ApiError, Method};
+
+use crate::world::{World, secs};
+
+const POLICY: Policy =
+    Policy { attempts_max: 3, base: secs(1), factor: 2.0, cap: secs(10), jitter: Jitter::None, deadline: None };
+
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps each thread's records apart, because tests run side by side.
+struct Capture;
+
+struct Pairs(String);
+
+impl<'kvs> VisitSource<'kvs> for Pairs {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
+        self.0.push_str(&format!(" {key}={value}"));
+        Ok(())
+    }
+}
+
+impl Log for Capture {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let mut pairs = Pairs(String::new());
+        record.key_values().visit(&mut pairs).expect("the visitor never fails");
+        let line = format!("{} {} {} |{}", record.level(), record.target(), record.args(), pairs.0);
+        LINES.with_borrow_mut(|lines| lines.push(line));
+    }
+
+    fn flush(&self) {}
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test binary is its own application, and needs the lines back")]
+fn captured(run: impl FnOnce()) -> Vec<String> {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        log::set_logger(&Capture).expect("nobody else installs one");
+        log::set_max_level(log::LevelFilter::Trace);
+    });
+    LINES.take();
+    run();
+    LINES.take()
+}
+
+fn refused() -> ApiError {
+    ApiError::not_sent(Api::Alpaca, Method::Get, "/v2/account", "connection refused")
+}
+
+#[test]
+fn a_success_at_once_is_silent() {
+    let lines =
+        captured(|| assert!(POLICY.effects(&World::new(0)).run("get account", |_| Ok::<_, ApiError>(1)).is_ok()));
+    assert!(lines.is_empty(), "{lines:?}");
+}
+
+#[test]
+fn a_recovery_is_told() {
+    let lines = captured(|| {
+        let call =
+            |attempt: trading_resilience::retry::Attempt| if attempt.number < 2 { Err(refused()) } else { Ok(()) };
+        assert!(POLICY.effects(&World::new(0)).run("get account", call).is_ok());
+    });
+    let expected = [
+        "WARN trading_resilience::retry get account: attempt 1 failed, waiting 1s | event=attempt_failed \
+         operation=get account key=None attempt=1 attempts_max=3 class=transient delay_ms=1000 \
+         error=alpaca GET /v2/account could not be sent: connection refused",
+        "INFO trading_resilience::retry get account: succeeded at attempt 2 | event=recovered operation=get account \
+         key=None attempts=2 elapsed_ms=1000",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn giving_up_is_told_once() {
+    let policy = Policy { attempts_max: 1, ..POLICY };
+    let lines = captured(|| {
+        let world = World::new(0);
+        assert!(policy.idempotent("key-1").effects(&world).run("get account", |_| Err::<(), _>(refused())).is_err());
+    });
+    let expected = ["WARN trading_resilience::retry get account: gave up after 1 attempt in 0ns: no attempts left | \
+                     event=gave_up operation=get account key=key-1 attempts=1 elapsed_ms=0 class=transient \
+                     reason=attempts_used error=alpaca GET /v2/account could not be sent: connection refused"];
+    assert_eq!(lines, expected);
+}
