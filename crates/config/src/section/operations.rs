@@ -1,0 +1,104 @@
+//! What operators set: where things lie, how long they are kept, who may connect.
+
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+
+use super::{Console, Level, section};
+use crate::ProjectPath;
+
+section! {
+    /// Where the record is kept.
+    pub struct Database in "database" {
+        /// The SQLite file. A relative path starts at the project root.
+        path: ProjectPath = "data/trading_automation.db", variable "DATABASE_PATH";
+        /// How many connections serve reads at the same time.
+        readers: u32 = "4", check |n| (1..=64).contains(n), "from 1 to 64";
+        /// How long a call waits for a lock or a free connection before it fails.
+        busy_timeout: Duration = "5s", check |d| (1..=300).contains(&d.as_secs()), "from 1s to 5m";
+    }
+}
+
+impl Database {
+    /// The absolute path of the SQLite file.
+    #[must_use]
+    pub fn full_path(&self) -> PathBuf {
+        self.path.full()
+    }
+}
+
+section! {
+    /// Copies of the record.
+    pub struct Backup in "backup" {
+        /// If backups are made.
+        enabled: bool = "true", variable "DATABASE_BACKUP_ENABLED";
+        /// How many days a backup is kept.
+        retention_days: u32 = "30", variable "DATABASE_BACKUP_RETENTION_DAYS",
+            check |days| (1..=3_650).contains(days), "from 1 to 3650";
+    }
+}
+
+section! {
+    /// What happened, as lines.
+    pub struct Logging in "logging" {
+        /// The folder of the log files. A relative path starts at the project root.
+        path: ProjectPath = "logs", variable "LOG_PATH";
+        /// How much is logged.
+        level: Level = "INFO", variable "LOG_LEVEL";
+        /// How many days a log file is kept.
+        retention_days: u32 = "30", variable "LOG_RETENTION_DAYS",
+            check |days| (1..=3_650).contains(days), "from 1 to 3650";
+        /// What the console shows beside the files: `text`, `json` or `off`.
+        console: Console = "text";
+    }
+}
+
+section! {
+    /// The health server.
+    pub struct Monitoring in "monitoring" {
+        /// The address it listens on.
+        host: IpAddr = "127.0.0.1";
+        /// The port it listens on; 0 takes a free one and says which.
+        port: u16 = "8080";
+        /// How often the health checks run.
+        check_interval: Duration = "10s", check |d| (1..=3_600).contains(&d.as_secs()), "from 1s to 1h";
+    }
+}
+
+section! {
+    /// The dashboard, which is built on these crates.
+    pub struct Dashboard in "dashboard" {
+        /// The address it listens on.
+        host: IpAddr = "127.0.0.1", variable "DASHBOARD_HOST";
+        /// The port it listens on.
+        port: u16 = "5000", variable "DASHBOARD_PORT";
+        /// If it shows what only developers should see.
+        debug: bool = "false", variable "DASHBOARD_DEBUG";
+    }
+}
+
+section! {
+    /// Who is told when something is wrong.
+    pub struct Notifications in "notifications" {
+        /// If e-mail is sent; needs `smtp_server` and `email`.
+        email_enabled: bool = "false", variable "ENABLE_EMAIL_NOTIFICATIONS";
+        /// The mail server's name.
+        smtp_server: Option<String> = "", variable "SMTP_SERVER";
+        /// The mail server's port.
+        smtp_port: u16 = "587", variable "SMTP_PORT", check |port| *port > 0, "from 1 to 65535";
+        /// The account on the mail server.
+        smtp_username: Option<String> = "", variable "SMTP_USERNAME";
+        /// The password of that account.
+        smtp_password: Option<SecretString> = "", variable "SMTP_PASSWORD";
+        /// The address that is written to.
+        email: Option<String> = "", variable "NOTIFICATION_EMAIL",
+            check |email| email.as_ref().is_none_or(|e| is_email(e)), "an e-mail address such as operator@example.com";
+    }
+}
+
+// Whether an address works only its mail server knows; this catches what certainly is none.
+fn is_email(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(user, host)| {
+        !user.is_empty() && !host.is_empty() && !host.contains('@') && !text.contains(char::is_whitespace)
+    })
+}

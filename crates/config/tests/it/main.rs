@@ -1,0 +1,32 @@
+//! The settings, from their sources to the value or the faults.
+
+mod agents;
+mod env_example;
+mod faults;
+mod sources;
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+use trading_config::{Error, Loader, Settings};
+
+/// A project folder of its own, with these files.
+fn project(files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(path, text).expect("the file is written");
+    }
+    folder
+}
+
+/// A loader that sees this folder and these variables, and nothing of the machine.
+fn loader(root: &Path, variables: &[(&str, &str)]) -> Loader {
+    Settings::loader().root(root).environment(variables.iter().copied())
+}
+
+/// Loads with these variables alone.
+fn load(variables: &[(&str, &str)]) -> Result<Settings, Error> {
+    loader(project(&[]).path(), variables).load()
+}
