@@ -1,0 +1,94 @@
+-- Amounts are scaled integers: money, prices and percentages at 6 decimals, quantities at 9.
+-- Times are microseconds since 1970 in UTC, days are 'YYYY-MM-DD'.
+
+CREATE TABLE agents (
+    id           TEXT    PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 64),
+    name         TEXT    NOT NULL CHECK (name <> ''),
+    type         TEXT    NOT NULL CHECK (type <> ''),
+    enabled      INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    created_at   INTEGER NOT NULL,
+    last_updated INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trades (
+    id                INTEGER PRIMARY KEY,
+    client_order_id   TEXT    NOT NULL UNIQUE CHECK (length(client_order_id) BETWEEN 1 AND 48),
+    agent_id          TEXT    NOT NULL REFERENCES agents (id),
+    ticker            TEXT    NOT NULL CHECK (length(ticker) BETWEEN 1 AND 16),
+    side              TEXT    NOT NULL CHECK (side IN ('buy', 'sell')),
+    order_type        TEXT    NOT NULL CHECK (order_type IN ('market', 'limit', 'stop', 'stop_limit', 'trailing_stop')),
+    quantity          INTEGER NOT NULL CHECK (quantity > 0),
+    price             INTEGER          CHECK (price > 0),
+    order_status      TEXT    NOT NULL CHECK (order_status IN (
+        'new', 'accepted', 'pending_new', 'accepted_for_bidding', 'partially_filled', 'filled', 'done_for_day', 'canceled',
+        'expired', 'replaced', 'pending_cancel', 'pending_replace', 'stopped', 'rejected', 'suspended', 'calculated', 'held')),
+    alpaca_order_id   TEXT             CHECK (alpaca_order_id <> ''),
+    source_politician TEXT             CHECK (source_politician <> ''),
+    source_trade_date TEXT             CHECK (source_trade_date GLOB '????-??-??'),
+    trade_date        TEXT    NOT NULL CHECK (trade_date GLOB '????-??-??'),
+    execution_date    INTEGER,
+    created_at        INTEGER NOT NULL,
+    last_updated      INTEGER NOT NULL
+) STRICT;
+
+-- A trade is a fact: it may change its state, and it never goes away.
+CREATE TRIGGER trades_are_kept BEFORE DELETE ON trades
+BEGIN
+    SELECT RAISE (ABORT, 'trades are never deleted');
+END;
+
+CREATE TABLE agent_positions (
+    agent_id       TEXT    NOT NULL REFERENCES agents (id),
+    ticker         TEXT    NOT NULL CHECK (length(ticker) BETWEEN 1 AND 16),
+    quantity       INTEGER NOT NULL,
+    avg_cost       INTEGER NOT NULL CHECK (avg_cost >= 0),
+    current_price  INTEGER NOT NULL CHECK (current_price >= 0),
+    market_value   INTEGER NOT NULL,
+    unrealized_pnl INTEGER NOT NULL,
+    last_updated   INTEGER NOT NULL,
+    PRIMARY KEY (agent_id, ticker)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE daily_performance (
+    agent_id         TEXT    NOT NULL REFERENCES agents (id),
+    date             TEXT    NOT NULL CHECK (date GLOB '????-??-??'),
+    total_value      INTEGER NOT NULL,
+    daily_return_pct INTEGER NOT NULL,
+    total_return_pct INTEGER NOT NULL,
+    created_at       INTEGER NOT NULL,
+    PRIMARY KEY (agent_id, date)
+) STRICT, WITHOUT ROWID;
+
+-- The tables as people read them.
+CREATE VIEW trades_view AS
+SELECT id, agent_id, ticker, side, order_type,
+       format('%d.%09d', quantity / 1000000000, quantity % 1000000000) AS quantity,
+       iif(price IS NULL, NULL, format('%d.%06d', price / 1000000, price % 1000000)) AS price,
+       order_status, alpaca_order_id, client_order_id, source_politician, source_trade_date, trade_date,
+       strftime('%Y-%m-%dT%H:%M:%fZ', execution_date / 1e6, 'unixepoch') AS execution_date,
+       strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1e6, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', last_updated / 1e6, 'unixepoch') AS last_updated
+FROM trades;
+
+CREATE VIEW agent_positions_view AS
+SELECT agent_id, ticker,
+       format('%s%d.%09d', iif(quantity < 0, '-', ''), abs(quantity) / 1000000000, abs(quantity) % 1000000000) AS quantity,
+       format('%d.%06d', avg_cost / 1000000, avg_cost % 1000000) AS avg_cost,
+       format('%d.%06d', current_price / 1000000, current_price % 1000000) AS current_price,
+       format('%s%d.%06d', iif(market_value < 0, '-', ''), abs(market_value) / 1000000, abs(market_value) % 1000000)
+           AS market_value,
+       format('%s%d.%06d', iif(unrealized_pnl < 0, '-', ''), abs(unrealized_pnl) / 1000000, abs(unrealized_pnl) % 1000000)
+           AS unrealized_pnl,
+       strftime('%Y-%m-%dT%H:%M:%fZ', last_updated / 1e6, 'unixepoch') AS last_updated
+FROM agent_positions;
+
+CREATE VIEW daily_performance_view AS
+SELECT agent_id, date,
+       format('%s%d.%06d', iif(total_value < 0, '-', ''), abs(total_value) / 1000000, abs(total_value) % 1000000)
+           AS total_value,
+       format('%s%d.%06d', iif(daily_return_pct < 0, '-', ''), abs(daily_return_pct) / 1000000,
+           abs(daily_return_pct) % 1000000) AS daily_return_pct,
+       format('%s%d.%06d', iif(total_return_pct < 0, '-', ''), abs(total_return_pct) / 1000000,
+           abs(total_return_pct) % 1000000) AS total_return_pct,
+       strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1e6, 'unixepoch') AS created_at
+FROM daily_performance;

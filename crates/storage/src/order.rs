@@ -1,0 +1,193 @@
+//! Orders and the trades that record them.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+
+use crate::{AgentId, ClientOrderId, Error, Ticker, TradeId};
+
+macro_rules! word {
+    ($(#[$meta:meta])* pub enum $Word:ident in $column:literal { $( $(#[$variant_meta:meta])* $Variant:ident = $text:literal, )+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $Word { $( $(#[$variant_meta])* $Variant, )+ }
+
+        impl $Word {
+            /// The word for it, as Alpaca and the tables have it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$Variant => $text, )+ }
+            }
+
+            pub(crate) fn stored(text: &str) -> Result<Self, Error> {
+                match text {
+                    $( $text => Ok(Self::$Variant), )+
+                    _ => Err(Error::Stored { column: $column, found: text.to_owned() }),
+                }
+            }
+        }
+
+        impl fmt::Display for $Word {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+word! {
+    /// Which way an order goes.
+    pub enum Side in "side" {
+        /// Shares for money.
+        Buy = "buy",
+        /// Money for shares.
+        Sell = "sell",
+    }
+}
+
+word! {
+    /// How an order finds its price. **Source:** Alpaca's order types.
+    pub enum OrderType in "order_type" {
+        /// At once, at the market's price.
+        Market = "market",
+        /// At the given price or a better one.
+        Limit = "limit",
+        /// A market order from the given price on.
+        Stop = "stop",
+        /// A limit order from the given price on.
+        StopLimit = "stop_limit",
+        /// A stop that follows the market.
+        TrailingStop = "trailing_stop",
+    }
+}
+
+word! {
+    /// How far an order got. **Source:** Alpaca's order status.
+    pub enum OrderStatus in "order_status" {
+        /// Recorded here or received there, not yet routed.
+        New = "new",
+        /// Received by the broker, not yet routed.
+        Accepted = "accepted",
+        /// Routed, not yet taken by the exchange.
+        PendingNew = "pending_new",
+        /// Taken by the exchange for bidding.
+        AcceptedForBidding = "accepted_for_bidding",
+        /// Some of it was executed.
+        PartiallyFilled = "partially_filled",
+        /// All of it was executed.
+        Filled = "filled",
+        /// No more today.
+        DoneForDay = "done_for_day",
+        /// Withdrawn.
+        Canceled = "canceled",
+        /// Its time ran out.
+        Expired = "expired",
+        /// Another order took its place.
+        Replaced = "replaced",
+        /// To be withdrawn.
+        PendingCancel = "pending_cancel",
+        /// To be replaced.
+        PendingReplace = "pending_replace",
+        /// A trade is guaranteed and did not happen yet.
+        Stopped = "stopped",
+        /// Refused.
+        Rejected = "rejected",
+        /// Not open to trading.
+        Suspended = "suspended",
+        /// Done for the day, the settlement is being calculated.
+        Calculated = "calculated",
+        /// Held back by the broker.
+        Held = "held",
+    }
+}
+
+/// An order: what was asked for, why, and how far it got.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// The id that we gave it; the same id is never recorded twice.
+    pub client_order_id: ClientOrderId,
+    /// Who asked.
+    pub agent: AgentId,
+    /// The stock.
+    pub ticker: Ticker,
+    /// Buy or sell.
+    pub side: Side,
+    /// How it finds its price.
+    pub order_type: OrderType,
+    /// The number of shares; above 0, at most 9 decimals.
+    pub quantity: Decimal,
+    /// Dollars a share, at most 6 decimals: of a market order the price it was executed at, of the others the one asked for.
+    pub price: Option<Decimal>,
+    /// How far it got.
+    pub status: OrderStatus,
+    /// The id that the broker gave it.
+    pub broker_order_id: Option<String>,
+    /// Whose disclosed trade it copies.
+    pub politician: Option<String>,
+    /// The day of that trade.
+    pub source_trade_date: Option<NaiveDate>,
+    /// The day of this one, in the market's zone.
+    pub trade_date: NaiveDate,
+    /// When it was executed.
+    pub executed_at: Option<DateTime<Utc>>,
+}
+
+impl Order {
+    /// A new market order without price, origin or result; set the other fields as needed.
+    #[must_use]
+    pub fn market(
+        client_order_id: ClientOrderId,
+        agent: AgentId,
+        side: Side,
+        quantity: Decimal,
+        ticker: Ticker,
+        trade_date: NaiveDate,
+    ) -> Self {
+        Self {
+            client_order_id,
+            agent,
+            ticker,
+            side,
+            order_type: OrderType::Market,
+            quantity,
+            price: None,
+            status: OrderStatus::New,
+            broker_order_id: None,
+            politician: None,
+            source_trade_date: None,
+            trade_date,
+            executed_at: None,
+        }
+    }
+
+    /// If both ask for the same: all but the results, which are status, broker's id, time and a market order's price.
+    #[must_use]
+    pub fn same_intent(&self, other: &Self) -> bool {
+        let Self { client_order_id, agent, ticker, side, order_type, quantity, politician, .. } = self;
+        *client_order_id == other.client_order_id
+            && *agent == other.agent
+            && *ticker == other.ticker
+            && *side == other.side
+            && *order_type == other.order_type
+            && *quantity == other.quantity
+            && *politician == other.politician
+            && self.source_trade_date == other.source_trade_date
+            && self.trade_date == other.trade_date
+            && (*order_type == OrderType::Market || self.price == other.price)
+    }
+}
+
+/// An order in the record.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Trade {
+    /// Its number.
+    pub id: TradeId,
+    /// The order as it stands now.
+    pub order: Order,
+    /// When it was recorded.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}

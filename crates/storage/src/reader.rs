@@ -1,0 +1,223 @@
+//! Reading. Every method is one statement, on the moment that the reading began at.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::{
+    Agent, AgentId, ClientOrderId, Error, Order, OrderStatus, OrderType, Performance, Position, Side, Ticker, Trade,
+    TradeId, amount::Scale,
+};
+
+/// The columns of an order, in the order that [`trade`] reads and `insert_trade` writes them.
+macro_rules! order_columns {
+    () => {
+        "client_order_id, agent_id, ticker, side, order_type, quantity, price, order_status, alpaca_order_id, \
+         source_politician, source_trade_date, trade_date, execution_date"
+    };
+}
+pub(crate) use order_columns;
+
+/// Reads the record.
+#[derive(Debug)]
+pub struct Reader<'c> {
+    connection: &'c Connection,
+}
+
+/// How many rows there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Registered agents.
+    pub agents: u64,
+    /// Trades.
+    pub trades: u64,
+    /// Positions, of all agents.
+    pub positions: u64,
+    /// Days of performance, of all agents.
+    pub performance_days: u64,
+}
+
+impl<'c> Reader<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> Self {
+        Self { connection }
+    }
+
+    pub(crate) fn connection(&self) -> &'c Connection {
+        self.connection
+    }
+
+    /// The trade with this number.
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Stored`].
+    pub fn trade(&self, id: TradeId) -> Result<Option<Trade>, Error> {
+        const SQL: &str =
+            concat!("SELECT ", order_columns!(), ", id, created_at, last_updated FROM trades WHERE id = ?1");
+        self.optional("read a trade", SQL, [id.0], trade)
+    }
+
+    /// The trade that records the order with this id.
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Stored`].
+    pub fn trade_by_client_order_id(&self, id: &ClientOrderId) -> Result<Option<Trade>, Error> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            order_columns!(),
+            ", id, created_at, last_updated FROM trades WHERE client_order_id = ?1"
+        );
+        self.optional("read a trade", SQL, [id.as_str()], trade)
+    }
+
+    /// The newest trades, at most `limit`, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Stored`].
+    pub fn newest_trades(&self, limit: u32) -> Result<Vec<Trade>, Error> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            order_columns!(),
+            ", id, created_at, last_updated FROM trades ORDER BY id DESC LIMIT ?1"
+        );
+        self.all("read the newest trades", SQL, [limit], trade)
+    }
+
+    /// The registered agents, by id.
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Stored`].
+    pub fn agents(&self) -> Result<Vec<Agent>, Error> {
+        self.all("read the agents", "SELECT id, name, type, enabled FROM agents ORDER BY id", [], |row| {
+            Ok(Agent {
+                id: AgentId::new(column::<String>(row, "id")?)?,
+                name: column(row, "name")?,
+                kind: column(row, "type")?,
+                enabled: column(row, "enabled")?,
+            })
+        })
+    }
+
+    /// What an agent holds, the most valuable first.
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Stored`].
+    pub fn positions(&self, agent: &AgentId) -> Result<Vec<Position>, Error> {
+        const SQL: &str =
+            "SELECT agent_id, ticker, quantity, avg_cost, current_price, market_value, unrealized_pnl, last_updated
+             FROM agent_positions WHERE agent_id = ?1 ORDER BY market_value DESC, ticker";
+        self.all("read positions", SQL, [agent.as_str()], |row| {
+            Ok(Position {
+                agent: AgentId::new(column::<String>(row, "agent_id")?)?,
+                ticker: Ticker::new(column::<String>(row, "ticker")?)?,
+                quantity: Scale::Quantity.decode(column(row, "quantity")?),
+                average_cost: Scale::Money.decode(column(row, "avg_cost")?),
+                current_price: Scale::Money.decode(column(row, "current_price")?),
+                market_value: Scale::Money.decode(column(row, "market_value")?),
+                unrealized_profit: Scale::Money.decode(column(row, "unrealized_pnl")?),
+                updated_at: time(column(row, "last_updated")?, "last_updated")?,
+            })
+        })
+    }
+
+    /// How an agent did on its last `days` recorded days, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Stored`].
+    pub fn performance(&self, agent: &AgentId, days: u32) -> Result<Vec<Performance>, Error> {
+        const SQL: &str = "SELECT agent_id, date, total_value, daily_return_pct, total_return_pct
+             FROM daily_performance WHERE agent_id = ?1 ORDER BY date DESC LIMIT ?2";
+        self.all("read the performance", SQL, (agent.as_str(), days), |row| {
+            Ok(Performance {
+                agent: AgentId::new(column::<String>(row, "agent_id")?)?,
+                date: day(&column::<String>(row, "date")?, "date")?,
+                total_value: Scale::Money.decode(column(row, "total_value")?),
+                daily_return_percent: Scale::Money.decode(column(row, "daily_return_pct")?),
+                total_return_percent: Scale::Money.decode(column(row, "total_return_pct")?),
+            })
+        })
+    }
+
+    /// How many rows there are. Costs a walk through an index of each table.
+    ///
+    /// # Errors
+    /// [`Error::Query`].
+    pub fn counts(&self) -> Result<Counts, Error> {
+        const SQL: &str = "SELECT (SELECT count(*) FROM agents) AS agents, (SELECT count(*) FROM trades) AS trades,
+             (SELECT count(*) FROM agent_positions) AS positions, (SELECT count(*) FROM daily_performance) AS days";
+        let counts = self.optional("count the rows", SQL, [], |row| {
+            Ok(Counts {
+                agents: column(row, "agents")?,
+                trades: column(row, "trades")?,
+                positions: column(row, "positions")?,
+                performance_days: column(row, "days")?,
+            })
+        })?;
+        Ok(counts.unwrap_or_default())
+    }
+
+    fn optional<T>(
+        &self,
+        operation: &'static str,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(Error::query(operation))?;
+        // Two layers: SQLite's own failure, and that of reading the row.
+        let found = statement.query_row(params, |row| Ok(read(row))).optional().map_err(Error::query(operation))?;
+        found.transpose()
+    }
+
+    fn all<T>(
+        &self,
+        operation: &'static str,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl Fn(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(Error::query(operation))?;
+        let mut rows = statement.query(params).map_err(Error::query(operation))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(Error::query(operation))? {
+            found.push(read(row)?);
+        }
+        Ok(found)
+    }
+}
+
+fn trade(row: &Row<'_>) -> Result<Trade, Error> {
+    let source_trade_date: Option<String> = column(row, "source_trade_date")?;
+    let executed_at: Option<i64> = column(row, "execution_date")?;
+    let order = Order {
+        client_order_id: ClientOrderId::new(column::<String>(row, "client_order_id")?)?,
+        agent: AgentId::new(column::<String>(row, "agent_id")?)?,
+        ticker: Ticker::new(column::<String>(row, "ticker")?)?,
+        side: Side::stored(&column::<String>(row, "side")?)?,
+        order_type: OrderType::stored(&column::<String>(row, "order_type")?)?,
+        quantity: Scale::Quantity.decode(column(row, "quantity")?),
+        price: column::<Option<i64>>(row, "price")?.map(|price| Scale::Money.decode(price)),
+        status: OrderStatus::stored(&column::<String>(row, "order_status")?)?,
+        broker_order_id: column(row, "alpaca_order_id")?,
+        politician: column(row, "source_politician")?,
+        source_trade_date: source_trade_date.map(|date| day(&date, "source_trade_date")).transpose()?,
+        trade_date: day(&column::<String>(row, "trade_date")?, "trade_date")?,
+        executed_at: executed_at.map(|micros| time(micros, "execution_date")).transpose()?,
+    };
+    Ok(Trade {
+        id: TradeId(column(row, "id")?),
+        order,
+        created_at: time(column(row, "created_at")?, "created_at")?,
+        updated_at: time(column(row, "last_updated")?, "last_updated")?,
+    })
+}
+
+fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, name: &'static str) -> Result<T, Error> {
+    row.get(name).map_err(Error::query("read a column"))
+}
+
+fn time(micros: i64, column: &'static str) -> Result<DateTime<Utc>, Error> {
+    DateTime::from_timestamp_micros(micros).ok_or_else(|| Error::Stored { column, found: micros.to_string() })
+}
+
+fn day(text: &str, column: &'static str) -> Result<NaiveDate, Error> {
+    text.parse().ok().ok_or_else(|| Error::Stored { column, found: text.to_owned() })
+}

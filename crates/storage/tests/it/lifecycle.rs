@@ -1,0 +1,169 @@
+//! Creating, opening, and what is refused.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use tempfile::TempDir;
+use trading_resilience::{Class, Classify as _};
+use trading_storage::{Database, Error, Options, Origin};
+
+use crate::{agent, database, options, order};
+
+/// Changes the closed database behind the program's back.
+#[expect(clippy::disallowed_methods, reason = "plays another program")]
+fn tamper(path: &Path, sql: &str) {
+    let connection = rusqlite::Connection::open(path).expect("opens");
+    connection.execute_batch(sql).expect("is changed");
+}
+
+/// Every file of the folder with its content.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("is a folder")
+        .map(|entry| entry.expect("an entry"))
+        .map(|entry| (entry.file_name().into_string().expect("Unicode"), fs::read(entry.path()).expect("is read")))
+        .collect();
+    files.sort();
+    files
+}
+
+#[track_caller]
+fn refused(folder: &TempDir, expected: &str) -> Error {
+    let before = files(folder.path());
+    let error = Database::open(&options(folder)).expect_err("is refused");
+    assert_eq!(error.to_string().replace(&folder.path().display().to_string(), "…"), expected);
+    assert_eq!(error.class(), Class::Permanent);
+    assert!(error.way_out().is_some(), "there is a way out");
+    assert_eq!(files(folder.path()), before, "nothing was changed");
+    error
+}
+
+#[test]
+fn a_database_is_created_once_and_opened_ever_after() {
+    let (folder, db) = database();
+    assert_eq!(db.origin(), Origin::Created { version: 1 });
+    db.transaction(|tx| {
+        tx.register_agent(&agent("a"))?;
+        tx.insert_trade(&order("1"))
+    })
+    .expect("is recorded");
+    let error = Database::create(&options(&folder)).expect_err("is there");
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+    drop(db);
+
+    let db = Database::open(&options(&folder)).expect("opens");
+    assert_eq!(db.origin(), Origin::Current { version: 1 });
+    assert_eq!(db.read(|r| r.counts()).expect("is read").trades, 1);
+    drop(db);
+    assert_eq!(files(folder.path()).len(), 1, "the write-ahead log is tidied away, and nothing temporary is left");
+}
+
+#[test]
+fn files_and_folders_are_the_owners_alone() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("deep/er/record.db");
+    let db = Database::create(&Options::at(&path)).expect("creates with its folders");
+    db.transaction(|tx| tx.register_agent(&agent("a"))).expect("writes");
+    let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.path().join("deep/er")), 0o700);
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(&path.with_extension("db-wal")), 0o600);
+}
+
+#[test]
+fn folders_that_cannot_be_made_are_named() {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("file"), "").expect("written");
+    let error = Database::create(&Options::at(folder.path().join("file/record.db"))).expect_err("a file is no folder");
+    let Error::Create { path, .. } = &error else { panic!("{error}") };
+    assert_eq!(path, &folder.path().join("file/record.db"));
+    assert!(error.way_out().is_some());
+}
+
+#[test]
+fn a_missing_database_is_not_created_anew() {
+    let folder = TempDir::new().expect("a folder");
+    refused(&folder, "there is no database at …/record.db");
+}
+
+#[test]
+fn files_that_are_no_database_of_ours_are_refused_and_left_as_they_are() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("record.db");
+    fs::write(&path, "not a database, but long enough to be one ".repeat(100)).expect("written");
+    refused(&folder, "…/record.db is not a database");
+    fs::write(&path, "").expect("written");
+    refused(&folder, "…/record.db is a database of another program (its application id is 0x0)");
+    tamper(&path, "CREATE TABLE trades (id INTEGER PRIMARY KEY)");
+    refused(&folder, "…/record.db is a database of another program (its application id is 0x0)");
+    fs::remove_file(&path).expect("removed");
+    fs::create_dir(&path).expect("a folder");
+    let error = Database::open(&options(&folder)).expect_err("a folder is no database");
+    assert!(matches!(error, Error::NotADatabase { .. }), "{error}");
+}
+
+#[test]
+fn a_newer_and_an_edited_database_are_refused() {
+    let (folder, db) = database();
+    drop(db);
+    let path = folder.path().join("record.db");
+    tamper(&path, "PRAGMA user_version = 9");
+    refused(&folder, "the database …/record.db has schema version 9, and this program knows 1");
+    tamper(&path, "PRAGMA user_version = 1; UPDATE schema_migrations SET checksum = 'other' WHERE version = 1");
+    refused(&folder, "migration 1 (core) of the database …/record.db is not the one that this program knows");
+    tamper(&path, "DELETE FROM schema_migrations");
+    refused(&folder, "migration 1 () of the database …/record.db is not the one that this program knows");
+}
+
+#[test]
+fn a_database_that_lost_its_write_ahead_log_mode_is_refused() {
+    let (folder, db) = database();
+    drop(db);
+    tamper(&folder.path().join("record.db"), "PRAGMA journal_mode = DELETE");
+    let error = Database::open(&options(&folder)).expect_err("is refused").to_string();
+    assert!(error.ends_with("has journal_mode = delete, and wal is needed"), "{error}");
+}
+
+#[test]
+fn a_lock_of_another_program_is_waited_for_to_the_limit() {
+    let (folder, db) = database();
+    drop(db);
+    let options = Options { busy_timeout: std::time::Duration::from_millis(1), ..options(&folder) };
+    let db = Database::open(&options).expect("opens");
+    #[expect(clippy::disallowed_methods, reason = "plays another program")]
+    let other = rusqlite::Connection::open(&options.path).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locks");
+    let error = db.transaction(|tx| tx.register_agent(&agent("a"))).expect_err("is locked");
+    assert!(matches!(error, Error::Busy { .. }), "{error}");
+    assert_eq!(error.class(), Class::Transient);
+    other.execute_batch("ROLLBACK").expect("unlocks");
+    db.transaction(|tx| tx.register_agent(&agent("a"))).expect("is free again");
+}
+
+#[test]
+fn a_pool_that_is_used_up_is_waited_for_to_the_limit() {
+    let (folder, db) = database();
+    drop(db);
+    let options = Options { readers: 1, busy_timeout: std::time::Duration::from_millis(1), ..options(&folder) };
+    let db = Database::open(&options).expect("opens");
+    let error = db.read(|_| db.read(|r| r.counts())).expect_err("there is but one");
+    assert_eq!(error.to_string(), "none of 1 connections became free within 1ms");
+    assert_eq!(error.class(), Class::Transient);
+}
+
+#[test]
+fn the_views_show_decimals() {
+    let (folder, db) = database();
+    db.transaction(|tx| {
+        tx.register_agent(&agent("a"))?;
+        tx.insert_trade(&order("1"))
+    })
+    .expect("is recorded");
+    drop(db);
+    let path = folder.path().join("record.db");
+    #[expect(clippy::disallowed_methods, reason = "plays another program")]
+    let connection = rusqlite::Connection::open(path).expect("opens");
+    let shown: (String, Option<String>) = connection
+        .query_row("SELECT quantity, price FROM trades_view", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("is shown");
+    assert_eq!(shown, ("1.500000000".to_owned(), None));
+}

@@ -1,0 +1,40 @@
+//! The record, through its public face.
+
+mod lifecycle;
+mod sample;
+mod writing;
+
+use chrono::NaiveDate;
+use tempfile::TempDir;
+use trading_storage::{Agent, AgentId, ClientOrderId, Database, Options, Order, Side, Ticker};
+
+/// A new database in a folder of its own.
+fn database() -> (TempDir, Database) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let db = Database::create(&options(&folder)).expect("creates");
+    (folder, db)
+}
+
+fn options(folder: &TempDir) -> Options {
+    Options::at(folder.path().join("record.db"))
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().expect("a day")
+}
+
+fn agent(id: &str) -> Agent {
+    Agent {
+        id: AgentId::new(id).expect("an id"),
+        name: id.to_uppercase(),
+        kind: "individual".to_owned(),
+        enabled: true,
+    }
+}
+
+/// An order of the agent "a" for 1.5 shares of NVDA.
+fn order(client_order_id: &str) -> Order {
+    let id = ClientOrderId::new(client_order_id).expect("an id");
+    let ticker = Ticker::new("NVDA").expect("a ticker");
+    Order::market(id, agent("a").id, Side::Buy, "1.5".parse().expect("a number"), ticker, day("2026-11-20"))
+}
