@@ -42,12 +42,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of one key. After a fault it is the default's, so that the reading can go on to find the others.
-    pub(crate) fn read<T: Value>(
-        &mut self,
-        section: &'static str,
-        name: &'static str,
-        check: Option<Check<T>>,
-    ) -> T {
+    pub(crate) fn read<T: Value>(&mut self, section: &'static str, name: &'static str, check: Option<Check<T>>) -> T {
         let key = section::keys().find(|key| key.section == section && key.name == name).expect("it is in the table");
         let accept = |text: &str| match T::parse(text, self.root) {
             None => Err(T::RULE),

@@ -2,7 +2,6 @@
 
 use std::{path::Path, time::Duration};
 
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::{Error, Options};
@@ -80,22 +79,4 @@ fn set_up_writer(connection: &Connection, path: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// A pool of connections that can only read. They are opened when first needed.
-pub(crate) fn readers(options: &Options) -> r2d2::Pool<SqliteConnectionManager> {
-    let busy_timeout = options.busy_timeout;
-    let manager = SqliteConnectionManager::file(&options.path)
-        .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .with_init(move |connection| {
-            connection.busy_timeout(busy_timeout)?;
-            connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")
-        });
-    r2d2::Pool::builder()
-        .max_size(options.readers.max(1))
-        .min_idle(Some(0))
-        // It costs a statement on each loan and proves nothing about the next.
-        .test_on_check_out(false)
-        .connection_timeout(options.busy_timeout)
-        .build_unchecked(manager)
 }

@@ -8,10 +8,9 @@ use std::{
     time::Duration,
 };
 
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use crate::{Error, Options, Reader, Transaction, connection, migration};
+use crate::{Error, Options, Reader, Transaction, connection, migration, pool::Pool};
 
 /// The record: one SQLite file, one writer, several readers.
 ///
@@ -27,7 +26,7 @@ struct Inner {
     busy_timeout: Duration,
     origin: Origin,
     // Before the writer, so that the writer is closed last and tidies the write-ahead log away.
-    readers: r2d2::Pool<SqliteConnectionManager>,
+    readers: Pool,
     writer: Mutex<Connection>,
 }
 
@@ -99,7 +98,7 @@ impl Database {
         match fs::metadata(&options.path) {
             Ok(metadata) if metadata.is_file() => {}
             Ok(_) => return Err(Error::NotADatabase { path: options.path.clone() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Err(Error::Missing { path: options.path.clone() });
             }
             // SQLite's answer has the reason.
@@ -113,7 +112,7 @@ impl Database {
     }
 
     fn new(options: &Options, writer: Connection, origin: Origin) -> Self {
-        let readers = connection::readers(options);
+        let readers = Pool::new(options);
         let Options { path, busy_timeout, .. } = options.clone();
         Self { inner: Arc::new(Inner { path, busy_timeout, origin, readers, writer: Mutex::new(writer) }) }
     }
@@ -137,15 +136,11 @@ impl Database {
     /// # Errors
     /// [`Error::PoolTimeout`], or what `work` returns.
     pub fn read<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let Inner { readers, busy_timeout, .. } = &*self.inner;
-        let mut connection = readers.get().map_err(|source| Error::PoolTimeout {
-            waited: *busy_timeout,
-            size_max: readers.max_size(),
-            source: source.into(),
-        })?;
-        // A transaction, because single statements would each see a moment of their own.
-        let tx = connection.transaction().map_err(Error::query("begin to read"))?;
-        work(&Reader::new(&tx))
+        self.inner.readers.lend(|connection| {
+            // A transaction, because single statements would each see a moment of their own.
+            let tx = connection.transaction().map_err(Error::query("begin to read"))?;
+            work(&Reader::new(&tx))
+        })
     }
 
     /// Writes, whole or not at all: what `work` did is on the disk when this returns `Ok`, and undone when `work` returns

@@ -3,7 +3,7 @@
 //! A variant is the operation that failed and on what. [`Error::class`](Classify::class) says what to do about it;
 //! [`Error::CommitUnknown`] is the one that must not be taken for a failure: the transaction may be there.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 use trading_resilience::{Class, Classify};
 
@@ -190,7 +190,7 @@ impl Error {
     #[must_use]
     pub fn way_out(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Missing { .. } => "create it with `init-db`, or set DATABASE_PATH to where it is",
+            Self::Missing { .. } => "create it with `trading init-db`, or set DATABASE_PATH to where it is",
             Self::Exists { .. } => "choose another path, or open the one that is there",
             Self::Create { .. } => "let this user write to the folder, or set DATABASE_PATH to another",
             Self::Open { .. } => {
@@ -247,21 +247,36 @@ impl Classify for Error {
 }
 
 /// What the engine behind the record said. Opaque, so that another engine can stand there.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
+#[derive(Debug)]
 pub struct Cause(Engine);
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 enum Engine {
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
-    #[error(transparent)]
-    Pool(#[from] r2d2::Error),
+    Sqlite(rusqlite::Error),
+    Pool(r2d2::Error),
 }
 
-impl<E: Into<Engine>> From<E> for Cause {
-    fn from(source: E) -> Self {
-        Self(source.into())
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Engine::Sqlite(error) => error.fmt(f),
+            Engine::Pool(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Without a source: SQLite's own is its number and the same text again.
+impl std::error::Error for Cause {}
+
+impl From<rusqlite::Error> for Cause {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(Engine::Sqlite(error))
+    }
+}
+
+impl From<r2d2::Error> for Cause {
+    fn from(error: r2d2::Error) -> Self {
+        Self(Engine::Pool(error))
     }
 }
 

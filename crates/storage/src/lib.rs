@@ -8,6 +8,7 @@ mod identifier;
 mod migration;
 mod options;
 mod order;
+mod pool;
 mod position;
 mod reader;
 mod sample;

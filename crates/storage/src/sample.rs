@@ -60,12 +60,15 @@ impl Database {
     /// Fills the record with sample data, in one transaction.
     ///
     /// Each agent buys, and now and then sells, at made-up prices; positions and performance are worked out from these
-    /// trades. Recording the same sample again adds nothing.
+    /// trades. Made-up trades never come beside others: if any trade is recorded, nothing is done, and `None` returned.
     ///
     /// # Errors
     /// As [`transaction`](Self::transaction).
-    pub fn insert_sample(&self, sample: &Sample) -> Result<SampleReport, Error> {
+    pub fn insert_sample(&self, sample: &Sample) -> Result<Option<SampleReport>, Error> {
         self.transaction(|tx| {
+            if !tx.newest_trades(1)?.is_empty() {
+                return Ok(None);
+            }
             let mut report = SampleReport::default();
             let days = trading_days(sample.last_day);
             let prices = prices(sample.seed, days.len());
@@ -88,7 +91,7 @@ impl Database {
                     report.positions += 1;
                 }
             }
-            Ok(report)
+            Ok(Some(report))
         })
     }
 }

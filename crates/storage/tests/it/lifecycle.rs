@@ -58,6 +58,18 @@ fn a_database_is_created_once_and_opened_ever_after() {
 }
 
 #[test]
+fn closing_leaves_one_file_however_early_it_comes() {
+    let (folder, db) = database();
+    drop(db);
+    for _ in 0..100 {
+        let db = Database::open(&options(&folder)).expect("opens");
+        db.read(|r| r.counts()).expect("is read");
+        drop(db);
+        assert_eq!(files(folder.path()).len(), 1);
+    }
+}
+
+#[test]
 fn files_and_folders_are_the_owners_alone() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("deep/er/record.db");

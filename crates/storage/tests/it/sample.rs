@@ -21,15 +21,15 @@ fn trades(db: &Database) -> Vec<Trade> {
 #[test]
 fn the_same_seed_makes_the_same_data_and_a_second_time_adds_nothing() {
     let ((_f1, one), (_f2, two), (_f3, other)) = (database(), database(), database());
-    let report = one.insert_sample(&sample(7)).expect("is made");
-    assert_eq!(two.insert_sample(&sample(7)).expect("is made"), report);
+    let report = one.insert_sample(&sample(7)).expect("is recorded").expect("is made");
+    assert_eq!(two.insert_sample(&sample(7)).expect("is recorded"), Some(report));
     other.insert_sample(&sample(8)).expect("is made");
     let orders = |db: &Database| trades(db).into_iter().map(|trade| trade.order).collect::<Vec<_>>();
     assert_eq!(orders(&one), orders(&two));
     assert_ne!(orders(&one), orders(&other));
 
     let counts = one.read(|r| r.counts()).expect("is read");
-    assert_eq!(one.insert_sample(&sample(7)).expect("is made again"), report);
+    assert_eq!(one.insert_sample(&Sample { last_day: day("2026-11-23"), ..sample(7) }).expect("is refused"), None);
     assert_eq!(one.read(|r| r.counts()).expect("is read"), counts);
     assert_eq!((counts.agents, counts.trades, counts.positions), (5, report.trades, report.positions));
     assert_eq!(counts.performance_days, 5 * 260, "a year of Mondays to Fridays each");

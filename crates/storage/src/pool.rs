@@ -1,0 +1,129 @@
+//! The connections that reads borrow. They cannot write, and are opened when first needed.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::{Mutex, PoisonError, mpsc},
+    time::Duration,
+};
+
+use r2d2::ManageConnection;
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::{Error, Options};
+
+/// How long closing waits for connections that the pool's own threads still hold. They hold them for microseconds.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The pool. When it is dropped, its connections are closed before the drop returns.
+pub(crate) struct Pool {
+    // First: its drop lets the connections go, and that of `_closed` waits for the last of them.
+    connections: r2d2::Pool<Manager>,
+    _closed: Closed,
+    waits: Duration,
+}
+
+impl Pool {
+    pub(crate) fn new(options: &Options) -> Self {
+        let waits = options.busy_timeout;
+        let manager = SqliteConnectionManager::file(&options.path)
+            .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .with_init(move |connection| {
+                connection.busy_timeout(waits)?;
+                connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")
+            });
+        let (open, closed) = mpsc::channel();
+        let connections = r2d2::Pool::builder()
+            .max_size(options.readers.max(1))
+            .min_idle(Some(0))
+            // It costs a statement on each loan and proves nothing about the next.
+            .test_on_check_out(false)
+            .connection_timeout(waits)
+            .build_unchecked(Manager { manager, open });
+        Self { connections, _closed: Closed(Mutex::new(closed)), waits }
+    }
+
+    /// Lends a connection to `work`. One that turns out to be broken is not lent again.
+    pub(crate) fn lend<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let mut reader = self.connections.get().map_err(|source| Error::PoolTimeout {
+            waited: self.waits,
+            size_max: self.connections.max_size(),
+            source: source.into(),
+        })?;
+        let done = work(&mut reader);
+        reader.broken = done.as_ref().is_err_and(breaks);
+        done
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("connections", &self.connections.state()).finish_non_exhaustive()
+    }
+}
+
+/// If what failed makes the connection itself doubtful.
+fn breaks(error: &Error) -> bool {
+    let Error::Query { source, .. } = error else { return false };
+    let code = source.sqlite().and_then(rusqlite::Error::sqlite_error_code);
+    matches!(
+        code,
+        Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::DiskFull)
+    )
+}
+
+struct Manager {
+    manager: SqliteConnectionManager,
+    open: mpsc::Sender<()>,
+}
+
+/// A connection of the pool. The sender after it goes when it is closed.
+struct Reader {
+    connection: Connection,
+    broken: bool,
+    _open: mpsc::Sender<()>,
+}
+
+impl Deref for Reader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Reader;
+    type Error = rusqlite::Error;
+
+    fn connect(&self) -> Result<Reader, rusqlite::Error> {
+        Ok(Reader { connection: self.manager.connect()?, broken: false, _open: self.open.clone() })
+    }
+
+    fn is_valid(&self, reader: &mut Reader) -> Result<(), rusqlite::Error> {
+        self.manager.is_valid(&mut reader.connection)
+    }
+
+    fn has_broken(&self, reader: &mut Reader) -> bool {
+        reader.broken || !reader.connection.is_autocommit()
+    }
+}
+
+/// Ends when all senders are gone: r2d2's threads may hold the last connection a moment longer than the pool's owner, and
+/// the writer must be the last to close, since only it can fold the write-ahead log into the file.
+struct Closed(Mutex<mpsc::Receiver<()>>);
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        let closed = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Nothing is ever sent: the end is that all senders are gone, or that it took too long, which is only untidy.
+        while closed.recv_timeout(CLOSE_LIMIT).is_ok() {}
+    }
+}
