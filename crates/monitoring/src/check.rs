@@ -1,0 +1,152 @@
+//! What a health check is: a name, a probe that looks, and how often and how long it may look.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::Status;
+use crate::error::Error;
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub(crate) status: Status,
+    pub(crate) message: String,
+    pub(crate) details: Map<String, Value>,
+}
+
+impl Outcome {
+    /// Describes a finding: its status, and a sentence for people.
+    #[must_use]
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), details: Map::new() }
+    }
+
+    /// All is as it should be.
+    #[must_use]
+    pub fn healthy(message: impl Into<String>) -> Self {
+        Self::new(Status::Healthy, message)
+    }
+
+    /// It works, but somebody should look at it.
+    #[must_use]
+    pub fn degraded(message: impl Into<String>) -> Self {
+        Self::new(Status::Degraded, message)
+    }
+
+    /// It does not work.
+    #[must_use]
+    pub fn unhealthy(message: impl Into<String>) -> Self {
+        Self::new(Status::Unhealthy, message)
+    }
+
+    /// Adds a figure or a text that programs can read. A second one of the same key replaces the first.
+    #[must_use]
+    pub fn detail(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.details.insert(key.into(), value.into());
+        self
+    }
+}
+
+/// Looks again and again whether one component is well.
+///
+/// The probe runs on a thread of its own, so it may block. A probe that panics, or that takes longer than its time-out,
+/// is a failed check; while it hangs no second one of it is started, and the other checks go on.
+///
+/// ```
+/// use std::time::Duration;
+/// use trading_monitoring::{Check, Outcome};
+///
+/// let trades = 42;
+/// let check = Check::new("database", move || Outcome::healthy("answers").detail("trades", trades))
+///     .every(Duration::from_secs(10))
+///     .timeout(Duration::from_secs(2))
+///     .critical(true);
+/// # drop(check);
+/// ```
+pub struct Check {
+    pub(crate) name: String,
+    pub(crate) every: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) critical: bool,
+    pub(crate) probe: Probe,
+}
+
+/// How a check looks. An enum, so that a probe that is a future can stand beside the blocking one.
+pub(crate) enum Probe {
+    Blocking(Box<dyn FnMut() -> Outcome + Send>),
+}
+
+impl Check {
+    /// The longest name, in bytes.
+    pub const NAME_BYTES_MAX: usize = 64;
+
+    /// Names a component and says how to look at it.
+    ///
+    /// Defaults: every 30 s, a time-out of 5 s, not critical (**source:** arbitrary).
+    ///
+    /// The name becomes a part of a path, `/health/{name}`: 1 to 64 ASCII letters, digits, `_`, `-` and `.`, and not
+    /// all dots. [`Health::start`](crate::Health::start) refuses others.
+    pub fn new(name: impl Into<String>, probe: impl FnMut() -> Outcome + Send + 'static) -> Self {
+        Self {
+            name: name.into(),
+            every: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            critical: false,
+            probe: Probe::Blocking(Box::new(probe)),
+        }
+    }
+
+    /// Sets the rest between the end of one look and the start of the next. Above zero; default 30 s.
+    #[must_use]
+    pub fn every(mut self, interval: Duration) -> Self {
+        self.every = interval;
+        self
+    }
+
+    /// Sets how long one look may take before the check counts as failed. Above zero; default 5 s.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// Says whether the whole is unhealthy and not ready when this component is unhealthy. Default `false`: then the
+    /// whole is degraded.
+    #[must_use]
+    pub fn critical(mut self, critical: bool) -> Self {
+        self.critical = critical;
+        self
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let refuse = |rule| Err(Error::InvalidCheck { name: self.name.clone(), rule });
+        if self.name.is_empty() || self.name.len() > Self::NAME_BYTES_MAX || !self.name.bytes().all(allowed) {
+            return refuse("a name is 1 to 64 ASCII letters, digits, `_`, `-` and `.`");
+        }
+        // `/health/..` is `/` for every client that tidies paths.
+        if self.name.bytes().all(|byte| byte == b'.') {
+            return refuse("a name has more than dots");
+        }
+        if self.every.is_zero() {
+            return refuse("the interval is above zero");
+        }
+        if self.timeout.is_zero() {
+            return refuse("the time-out is above zero");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Check")
+            .field("name", &self.name)
+            .field("every", &self.every)
+            .field("timeout", &self.timeout)
+            .field("critical", &self.critical)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! Runs the checks in the background and keeps their results. Requests only read them.
+//!
+//! Each check has a thread and a [`Slot`]. A thread that hangs inside a probe cannot report that it hangs, so a
+//! time-out is not an event: whoever reads a slot compares the start of the running look with the clock.
+
+mod report;
+mod slot;
+
+use std::any::Any;
+use std::collections::HashSet;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+
+pub use report::{ComponentReport, Report};
+
+use crate::check::Probe;
+use crate::error::Error;
+use crate::{Check, Outcome};
+use slot::Slot;
+
+/// The running health checks; clones share them. They stop when the last clone is dropped, or at
+/// [`shutdown`](Self::shutdown).
+///
+/// ```
+/// use std::time::Duration;
+/// use trading_monitoring::{Check, Health, Outcome, Status};
+///
+/// let health = Health::start([Check::new("clock", || Outcome::healthy("ticks"))])?;
+/// assert!(health.wait_first(Duration::from_secs(10)));
+/// assert_eq!(health.report().status, Status::Healthy);
+/// # Ok::<(), trading_monitoring::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Health {
+    handle: Arc<Handle>,
+}
+
+/// Stops the checks when the last [`Health`] goes. The threads hold `Shared`, not this.
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Notified when a look begins or ends, when a thread ends, and at shutdown.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    stopping: bool,
+    slots: Vec<Slot>,
+}
+
+impl Health {
+    /// Starts the checks, each on a thread of its own, and returns at once. Their first look begins now; use
+    /// [`wait_first`](Self::wait_first) to have true answers from the first request on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCheck`] when a check's name, interval or time-out breaks its rule, or two have one name;
+    /// [`Error::Thread`] when a thread cannot be started. Then no check runs.
+    pub fn start(checks: impl IntoIterator<Item = Check>) -> Result<Self, Error> {
+        let checks: Vec<Check> = checks.into_iter().collect();
+        let mut names = HashSet::new();
+        for check in &checks {
+            check.validate()?;
+            if !names.insert(check.name.as_str()) {
+                return Err(Error::InvalidCheck { name: check.name.clone(), rule: "each name is given once" });
+            }
+        }
+        let now = Instant::now();
+        let slots = checks.iter().map(|check| Slot::new(check, now)).collect();
+        let shared = Arc::new(Shared { state: Mutex::new(State { stopping: false, slots }), changed: Condvar::new() });
+        let health = Self { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
+        for (index, check) in checks.into_iter().enumerate() {
+            let name = format!("check-{}", check.name);
+            let shared = Arc::clone(&shared);
+            thread::Builder::new()
+                .name(name.clone())
+                .spawn(move || shared.run(index, check))
+                .map_err(|source| Error::Thread { name, source })?;
+        }
+        Ok(health)
+    }
+
+    /// The results as they are now. Waits for no check.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let now = Instant::now();
+        Report::new(self.handle.shared.lock().slots.iter().map(|slot| slot.view(now)).collect())
+    }
+
+    /// Waits until every check has a verdict: its first result, or the end of its time-out. Says whether all have one
+    /// within `limit`.
+    #[must_use]
+    pub fn wait_first(&self, limit: Duration) -> bool {
+        let shared = &self.handle.shared;
+        let start = Instant::now();
+        let mut state = shared.lock();
+        loop {
+            let now = Instant::now();
+            let Some(longest) = state.slots.iter().filter_map(|slot| slot.until_verdict(now)).max() else {
+                return true;
+            };
+            let left = limit.saturating_sub(now.duration_since(start));
+            if left.is_zero() {
+                return false;
+            }
+            state = shared.wait(state, left.min(longest));
+        }
+    }
+
+    /// Begins no further look, and waits up to `limit` for those that run. Returns the names of the checks that had not
+    /// come back by then; their threads end, and let go of what the probes hold, when they do. The last results stay
+    /// readable. A second call only waits.
+    pub fn shutdown(&self, limit: Duration) -> Vec<String> {
+        let shared = &self.handle.shared;
+        shared.stop();
+        let start = Instant::now();
+        let mut state = shared.lock();
+        loop {
+            let left = limit.saturating_sub(start.elapsed());
+            let running: Vec<String> = state.slots.iter().filter(|slot| slot.alive).map(Slot::name).collect();
+            if running.is_empty() || left.is_zero() {
+                return running;
+            }
+            state = shared.wait(state, left);
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+impl Shared {
+    /// The life of one check's thread.
+    fn run(&self, index: usize, mut check: Check) {
+        loop {
+            let start = Instant::now();
+            if !self.begin(index, start) {
+                break;
+            }
+            let outcome = look(&mut check.probe);
+            self.finish(index, outcome, start);
+            if self.rest(check.every) {
+                break;
+            }
+        }
+        // What the probe holds is let go of before `shutdown` is told that the check has come back.
+        drop(check);
+        self.update(index, |slot| slot.alive = false);
+    }
+
+    /// Marks the start of a look, unless the checks are to stop.
+    fn begin(&self, index: usize, start: Instant) -> bool {
+        let go_on = !self.lock().stopping;
+        if go_on {
+            self.update(index, |slot| slot.begin(start));
+        }
+        go_on
+    }
+
+    fn finish(&self, index: usize, outcome: Outcome, start: Instant) {
+        let changed = self.update(index, |slot| slot.finish(outcome, start, Instant::now(), Utc::now()));
+        if let Some(view) = changed {
+            let ComponentReport { name, status, message, .. } = view;
+            if status.works() {
+                log::info!(component = name.as_str(), status = status.as_str(); "{name} is {status}: {message}");
+            } else {
+                log::warn!(component = name.as_str(), status = status.as_str(); "{name} is {status}: {message}");
+            }
+        }
+    }
+
+    /// Rests for an interval; says whether the checks are to stop.
+    fn rest(&self, interval: Duration) -> bool {
+        let start = Instant::now();
+        let mut state = self.lock();
+        loop {
+            let left = interval.saturating_sub(start.elapsed());
+            if state.stopping || left.is_zero() {
+                return state.stopping;
+            }
+            state = self.wait(state, left);
+        }
+    }
+
+    fn update<T>(&self, index: usize, change: impl FnOnce(&mut Slot) -> T) -> T {
+        let mut state = self.lock();
+        let result = change(state.slots.get_mut(index).expect("the slots are as many as the threads"));
+        self.changed.notify_all();
+        result
+    }
+
+    fn stop(&self) {
+        self.lock().stopping = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, limit: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+fn look(probe: &mut Probe) -> Outcome {
+    let looked = match probe {
+        Probe::Blocking(probe) => panic::catch_unwind(AssertUnwindSafe(probe)),
+    };
+    looked.unwrap_or_else(|panic| Outcome::unhealthy(format!("the check panicked: {}", panic_text(&*panic))))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text was given")
+}

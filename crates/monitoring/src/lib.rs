@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod status;
+
+mod check;
+mod health;
+mod lifecycle;
+mod metrics;
+mod server;
+mod system;
+
+pub use check::{Check, Outcome};
+pub use error::Error;
+pub use health::{ComponentReport, Health, Report};
+pub use lifecycle::{Lifecycle, Phase};
+pub use metrics::{Counter, Gauge, Metrics, MetricsOptions, Timing};
+pub use server::{Server, ServerOptions, Sources};
+pub use status::Status;
+pub use system::{
+    CpuReport, DiskReport, DiskSpace, LoadReport, MemoryReport, ProcessReport, SwapReport, System, SystemOptions,
+    SystemReport, UsageLimits,
+};

@@ -1,0 +1,105 @@
+//! Names and labels as Prometheus accepts them.
+//!
+//! **Source:** <https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels>. The newer rule allows any
+//! UTF-8 in quotes; this is the older one, which every parser knows.
+
+use std::borrow::Cow;
+
+/// A metric's name, with its kind's ending.
+pub(super) fn metric<'a>(name: &'a str, ending: &str) -> Cow<'a, str> {
+    let valid = sanitised(name, |byte| byte == b':');
+    if valid.ends_with(ending) { valid } else { Cow::Owned(valid.into_owned() + ending) }
+}
+
+/// The labels as they stand between the braces, ordered by name. Of two with one name the first is kept. `le` becomes
+/// `le_`: it marks the buckets of a timing.
+pub(super) fn labels(labels: &[(&str, &str)]) -> String {
+    let mut labels: Vec<(Cow<'_, str>, &str)> =
+        labels.iter().map(|(name, value)| (sanitised(name, |_| false), *value)).collect();
+    for (name, _) in &mut labels {
+        if name == "le" {
+            *name = Cow::Borrowed("le_");
+        }
+    }
+    labels.sort_by(|(a, _), (b, _)| a.cmp(b));
+    labels.dedup_by(|(later, _), (first, _)| later == first);
+    let mut text = String::new();
+    for (name, value) in labels {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&name);
+        text.push_str("=\"");
+        escape(&mut text, value);
+        text.push('"');
+    }
+    text
+}
+
+fn escape(text: &mut String, value: &str) {
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            other => text.push(other),
+        }
+    }
+}
+
+fn sanitised(name: &str, also: impl Fn(u8) -> bool) -> Cow<'_, str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || also(byte);
+    let begins_well = name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
+    if begins_well && name.bytes().all(allowed) {
+        return Cow::Borrowed(name);
+    }
+    let mut valid = String::with_capacity(name.len() + 1);
+    if !begins_well {
+        valid.push('_');
+    }
+    valid.extend(name.chars().map(|character| match u8::try_from(character) {
+        Ok(byte) if byte.is_ascii() && allowed(byte) => character,
+        _ => '_',
+    }));
+    Cow::Owned(valid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_metric(name: &str, ending: &str, expected: &str) {
+        assert_eq!(metric(name, ending), expected);
+    }
+
+    #[track_caller]
+    fn check_labels(given: &[(&str, &str)], expected: &str) {
+        assert_eq!(labels(given), expected);
+    }
+
+    #[test]
+    fn a_name_gets_its_ending_once() {
+        check_metric("orders", "_total", "orders_total");
+        check_metric("orders_total", "_total", "orders_total");
+        check_metric("positions", "", "positions");
+    }
+
+    #[test]
+    fn what_may_not_stand_in_a_name_becomes_an_underscore() {
+        check_metric("api.latency-ms", "", "api_latency_ms");
+        check_metric("job:rate", "", "job:rate");
+        check_metric("9lives", "", "_9lives");
+        check_metric("", "", "_");
+        check_metric("größe\n", "", "gr__e_");
+        check_labels(&[("a:b", "1"), ("2", "2")], "_2=\"2\",a_b=\"1\"");
+    }
+
+    #[test]
+    fn labels_are_ordered_and_their_values_escaped() {
+        check_labels(&[], "");
+        check_labels(&[("ticker", "A\"B"), ("agent", "a\\b\nc")], r#"agent="a\\b\nc",ticker="A\"B""#);
+        check_labels(&[("a", "first"), ("b", ""), ("a", "second")], "a=\"first\",b=\"\"");
+        check_labels(&[("le", "5")], "le_=\"5\"");
+    }
+}

@@ -1,0 +1,89 @@
+//! The JSON of each page. The keys are a promise: the README lists them, and a test compares.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+
+use super::route::ENDPOINTS;
+use crate::lifecycle::Phase;
+use crate::system::{DiskReport, SystemReport};
+use crate::{ComponentReport, Report};
+
+pub(super) fn index() -> Value {
+    let endpoints: Map<String, Value> =
+        ENDPOINTS.iter().map(|(path, what)| ((*path).to_owned(), json!(what))).collect();
+    json!({ "endpoints": endpoints })
+}
+
+pub(super) fn ready(phase: Phase, reasons: &[String]) -> Value {
+    json!({ "ready": reasons.is_empty(), "phase": phase.as_str(), "reasons": reasons })
+}
+
+pub(super) fn health(report: &Report) -> Value {
+    let components: Map<String, Value> =
+        report.components.iter().map(|component| (component.name.clone(), self::component(component))).collect();
+    json!({ "status": report.status.as_str(), "components": components })
+}
+
+pub(super) fn component(component: &ComponentReport) -> Value {
+    json!({
+        "name": component.name,
+        "status": component.status.as_str(),
+        "message": component.message,
+        "critical": component.critical,
+        "checked_at": component.checked_at.map(time),
+        "age_ms": component.age.map(millis),
+        "duration_ms": component.duration.map(millis),
+        "details": component.details,
+    })
+}
+
+pub(super) fn system(report: &SystemReport) -> Value {
+    let SystemReport { sampled_at, age, cpu, memory, swap, disk, process } = report;
+    json!({
+        "sampled_at": time(*sampled_at),
+        "age_ms": millis(*age),
+        "cpu": {
+            "percent": cpu.percent,
+            "cores": cpu.cores,
+            "load": cpu.load.map(|load| json!({ "one": load.one, "five": load.five, "fifteen": load.fifteen })),
+        },
+        "memory": {
+            "total_bytes": memory.total_bytes,
+            "used_bytes": memory.used_bytes,
+            "available_bytes": memory.available_bytes,
+            "limited_by": memory.limited_by(),
+        },
+        "swap": { "total_bytes": swap.total_bytes, "used_bytes": swap.used_bytes },
+        "disk": self::disk(disk),
+        "process": {
+            "pid": process.pid,
+            "uptime_seconds": process.uptime.as_secs(),
+            "resident_bytes": process.resident_bytes,
+            "cpu_percent": process.cpu_percent,
+            "threads": process.threads,
+            "open_fds": process.open_fds,
+            "open_fds_max": process.open_fds_max,
+        },
+    })
+}
+
+fn disk(disk: &DiskReport) -> Value {
+    let space = disk.space.as_ref().ok();
+    json!({
+        "path": disk.path.display().to_string(),
+        "total_bytes": space.map(|space| space.total_bytes),
+        "used_bytes": space.map(|space| space.used_bytes),
+        "free_bytes": space.map(|space| space.free_bytes),
+        "error": disk.space.as_ref().err(),
+    })
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

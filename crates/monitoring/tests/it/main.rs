@@ -1,0 +1,8 @@
+//! The crate as its users see it: over its public API, and over real sockets.
+
+mod client;
+mod endpoints;
+mod health;
+mod metrics;
+mod server;
+mod system;

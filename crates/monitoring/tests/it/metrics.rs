@@ -1,0 +1,203 @@
+//! The metrics' text, compared whole; their limits; and recording while it is rendered.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use trading_monitoring::{Metrics, MetricsOptions};
+
+use crate::client::NEVER;
+
+const OWN: &str = "\
+# HELP metrics_refused_total Calls that found no series of their own: too many, too long, or a name of another kind.
+# TYPE metrics_refused_total counter
+metrics_refused_total{reason=\"kind\"} 0
+metrics_refused_total{reason=\"series_bytes_max\"} 0
+metrics_refused_total{reason=\"series_max\"} 0
+";
+
+#[test]
+fn the_whole_text() {
+    let metrics = Metrics::default();
+    assert_eq!(metrics.prometheus(), OWN);
+    metrics.describe("orders_total", "Orders,\nby \\ side.");
+    metrics.counter("orders", &[("side", "sell")]).increment(1);
+    let buys = metrics.counter("orders", &[("side", "buy")]);
+    buys.increment(2);
+    metrics.counter("orders_total", &[("side", "buy")]).increment(3);
+    assert_eq!(buys.value(), 5);
+    for (name, value) in [("a", 0.5), ("b", -3.0), ("c", f64::NAN), ("d", f64::INFINITY), ("e", -f64::INFINITY)] {
+        metrics.gauge("level", &[("of", name)]).set(value);
+    }
+    metrics.gauge("tiny", &[]).set(1e-9);
+    metrics.gauge("huge", &[]).set(1.5e300);
+    metrics.record_execution_time("trade_processing", Duration::from_millis(2_500));
+    metrics.record_execution_time("trade_processing", Duration::from_millis(2_501));
+    metrics.timing("wait", &[]).record(Duration::from_secs(61));
+    let expected = format!(
+        "{OWN}{}",
+        r#"# HELP orders_total Orders,\nby \\ side.
+# TYPE orders_total counter
+orders_total{side="buy"} 5
+orders_total{side="sell"} 1
+# TYPE huge gauge
+huge 1.5e300
+# TYPE level gauge
+level{of="a"} 0.5
+level{of="b"} -3
+level{of="c"} NaN
+level{of="d"} +Inf
+level{of="e"} -Inf
+# TYPE tiny gauge
+tiny 1e-9
+# TYPE execution_time_seconds histogram
+execution_time_seconds_bucket{operation="trade_processing",le="0.0001"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.00025"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.0005"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.001"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.0025"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.005"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.01"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.025"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.05"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.1"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.25"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="0.5"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="1"} 0
+execution_time_seconds_bucket{operation="trade_processing",le="2.5"} 1
+execution_time_seconds_bucket{operation="trade_processing",le="5"} 2
+execution_time_seconds_bucket{operation="trade_processing",le="10"} 2
+execution_time_seconds_bucket{operation="trade_processing",le="30"} 2
+execution_time_seconds_bucket{operation="trade_processing",le="60"} 2
+execution_time_seconds_bucket{operation="trade_processing",le="+Inf"} 2
+execution_time_seconds_sum{operation="trade_processing"} 5.001
+execution_time_seconds_count{operation="trade_processing"} 2
+# TYPE wait_seconds histogram
+wait_seconds_bucket{le="0.0001"} 0
+wait_seconds_bucket{le="0.00025"} 0
+wait_seconds_bucket{le="0.0005"} 0
+wait_seconds_bucket{le="0.001"} 0
+wait_seconds_bucket{le="0.0025"} 0
+wait_seconds_bucket{le="0.005"} 0
+wait_seconds_bucket{le="0.01"} 0
+wait_seconds_bucket{le="0.025"} 0
+wait_seconds_bucket{le="0.05"} 0
+wait_seconds_bucket{le="0.1"} 0
+wait_seconds_bucket{le="0.25"} 0
+wait_seconds_bucket{le="0.5"} 0
+wait_seconds_bucket{le="1"} 0
+wait_seconds_bucket{le="2.5"} 0
+wait_seconds_bucket{le="5"} 0
+wait_seconds_bucket{le="10"} 0
+wait_seconds_bucket{le="30"} 0
+wait_seconds_bucket{le="60"} 0
+wait_seconds_bucket{le="+Inf"} 1
+wait_seconds_sum 61
+wait_seconds_count 1
+"#
+    );
+    assert_eq!(metrics.prometheus(), expected);
+}
+
+fn lines(metrics: &Metrics, of: &str) -> Vec<String> {
+    metrics.prometheus().lines().filter(|line| line.starts_with(of)).map(str::to_owned).collect()
+}
+
+#[test]
+fn series_too_many_are_added_up_and_counted() {
+    let metrics = Metrics::new(MetricsOptions { series_max: 5, ..MetricsOptions::default() });
+    for number in 0..10_000_u64 {
+        metrics.counter("orders", &[("ticker", &number.to_string())]).increment(1);
+        metrics.record_execution_time(&number.to_string(), Duration::ZERO);
+    }
+    assert_eq!(
+        lines(&metrics, "orders_total"),
+        ["orders_total{overflow=\"true\"} 9999", "orders_total{ticker=\"0\"} 1"]
+    );
+    assert_eq!(
+        lines(&metrics, "execution_time_seconds_count"),
+        ["execution_time_seconds_count{operation=\"0\"} 1", "execution_time_seconds_count{overflow=\"true\"} 9999",]
+    );
+    // A name without any series has no place for an overflow either.
+    metrics.gauge("late", &[]).set(1.0);
+    assert_eq!(lines(&metrics, "late"), Vec::<String>::new());
+    assert!(
+        lines(&metrics, "metrics_refused_total").contains(&"metrics_refused_total{reason=\"series_max\"} 19999".into())
+    );
+}
+
+#[test]
+fn a_series_too_long_is_added_up_and_counted() {
+    let metrics = Metrics::new(MetricsOptions { series_bytes_max: 30, ..MetricsOptions::default() });
+    // 12 bytes of name, 18 of `ticker="…"`.
+    metrics.counter("orders", &[("ticker", "123456789")]).increment(1);
+    metrics.counter("orders", &[("ticker", "1234567890")]).increment(2);
+    metrics.gauge(&"x".repeat(1_000_000), &[]).set(1.0);
+    assert_eq!(
+        lines(&metrics, "orders_total"),
+        ["orders_total{overflow=\"true\"} 2", "orders_total{ticker=\"123456789\"} 1"]
+    );
+    assert!(metrics.prometheus().len() < 1_000);
+    let refused = "metrics_refused_total{reason=\"series_bytes_max\"} 2".to_owned();
+    assert!(lines(&metrics, "metrics_refused_total").contains(&refused));
+}
+
+#[test]
+fn a_name_is_of_one_kind() {
+    let metrics = Metrics::default();
+    metrics.counter("orders", &[]).increment(1);
+    metrics.gauge("orders_total", &[]).set(7.0);
+    metrics.timing("wait", &[]).record(Duration::ZERO);
+    metrics.gauge("wait_seconds_count", &[]).set(7.0);
+    metrics.gauge("call_seconds_sum", &[]).set(7.0);
+    metrics.timing("call", &[]).record(Duration::ZERO);
+    assert_eq!(lines(&metrics, "orders_total"), ["orders_total 1"]);
+    assert_eq!(lines(&metrics, "wait_seconds_count"), ["wait_seconds_count 1"]);
+    assert_eq!(lines(&metrics, "call_seconds"), ["call_seconds_sum 7"]);
+    assert!(lines(&metrics, "metrics_refused_total").contains(&"metrics_refused_total{reason=\"kind\"} 3".into()));
+}
+
+#[test]
+fn clones_and_handles_share_the_figures() {
+    let metrics = Metrics::default();
+    let handle = metrics.counter("orders", &[("a", "1"), ("b", "2")]);
+    metrics.clone().counter("orders", &[("b", "2"), ("a", "1")]).increment(1);
+    handle.clone().increment(1);
+    assert_eq!(handle.value(), 2);
+    assert_eq!(Metrics::default().counter("orders", &[("a", "1"), ("b", "2")]).value(), 0, "nothing is global");
+}
+
+#[test]
+fn recording_and_rendering_never_wait_for_each_other_for_ever() {
+    const THREADS: u64 = 4;
+    const ROUNDS: u64 = 300;
+    let metrics = Metrics::default();
+    let (done, finished) = mpsc::channel();
+    for thread in 0..THREADS {
+        let (metrics, done) = (metrics.clone(), done.clone());
+        thread::spawn(move || {
+            let handle = metrics.timing("held", &[]);
+            for round in 0..ROUNDS {
+                // A new series takes the lock for writing, between the rendering of the others.
+                let label = (thread * ROUNDS + round).to_string();
+                metrics.counter("orders", &[("number", &label)]).increment(1);
+                metrics.record_execution_time("trade_processing", Duration::from_micros(round));
+                handle.record(Duration::from_micros(round));
+                if round % 10 == 0 {
+                    assert!(metrics.prometheus().contains("trade_processing"));
+                }
+            }
+            done.send(()).expect("the test waits");
+        });
+    }
+    for _ in 0..THREADS {
+        finished.recv_timeout(NEVER).expect("no thread waits for ever");
+    }
+    let count = THREADS * ROUNDS;
+    assert_eq!(lines(&metrics, "held_seconds_count"), [format!("held_seconds_count {count}")]);
+    let orders: u64 = lines(&metrics, "orders_total")
+        .iter()
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(orders, count, "the overflow included");
+}
