@@ -1,0 +1,158 @@
+//! Text in which nothing can end a line, move a cursor or turn the reading direction.
+
+use std::fmt::{self, Write};
+
+/// Where the text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    /// Between the quotes of a JSON string.
+    Quotes,
+    /// Into a line for people, where quotes and backslashes are themselves.
+    Line,
+}
+
+/// Appends escaped text, up to a length, and marks what was cut.
+pub(super) fn write(out: &mut String, within: Within, bytes_max: usize, text: fmt::Arguments<'_>) {
+    let end = out.len().saturating_add(bytes_max);
+    let mut escaper = Escaper { out, within, end };
+    // An error is the cut, or a `Display` that failed: both leave the value incomplete, and neither may cost the line.
+    if escaper.write_fmt(text).is_err() {
+        out.push_str(super::CUT);
+    }
+}
+
+struct Escaper<'a> {
+    out: &'a mut String,
+    within: Within,
+    /// The length that the whole of `out` must not exceed.
+    end: usize,
+}
+
+impl Escaper<'_> {
+    /// Appends what needs no escape, or as much of it as fits.
+    fn plain(&mut self, text: &str) -> fmt::Result {
+        let room = self.end.saturating_sub(self.out.len());
+        let (fits, rest) = text.split_at(text.floor_char_boundary(room));
+        self.out.push_str(fits);
+        if rest.is_empty() { Ok(()) } else { Err(fmt::Error) }
+    }
+
+    fn escape(&mut self, char: char) -> fmt::Result {
+        let before = self.out.len();
+        match char {
+            '"' | '\\' => self.out.extend(['\\', char]),
+            '\n' => self.out.push_str("\\n"),
+            '\r' => self.out.push_str("\\r"),
+            '\t' => self.out.push_str("\\t"),
+            _ => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    write!(self.out, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        if self.out.len() > self.end {
+            self.out.truncate(before);
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
+
+impl Write for Escaper<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.bytes().position(is_suspect) {
+            let (plain, tail) = rest.split_at(at);
+            self.plain(plain)?;
+            let mut chars = tail.chars();
+            let Some(char) = chars.next() else { break };
+            rest = chars.as_str();
+            if is_escaped(char, self.within) {
+                self.escape(char)?;
+            } else {
+                self.plain(char.encode_utf8(&mut [0; 4]))?;
+            }
+        }
+        self.plain(rest)
+    }
+}
+
+/// Whether a character that is escaped can start with this byte. All of them are first bytes of a character, and most
+/// text has none, so it is copied in long runs.
+fn is_suspect(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xd8 | 0xe2 | 0xef | 0xf3)
+}
+
+/// Control characters, and what changes the order or the visibility of the text around it. The zero-width joiners stay:
+/// names in several scripts need them.
+///
+/// **Source:** Unicode Standard Annex 9 (explicit directional characters), general categories Cc, Zl and Zp, the byte
+/// order mark, interlinear annotations and tags.
+fn is_escaped(char: char, within: Within) -> bool {
+    match char {
+        '"' | '\\' => within == Within::Quotes,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(within: Within, bytes_max: usize, text: &str, expected: &str) {
+        let mut out = String::from("> ");
+        write(&mut out, within, bytes_max, format_args!("{text}"));
+        assert_eq!(out, format!("> {expected}"));
+    }
+
+    #[test]
+    fn what_could_break_or_disguise_a_line_is_escaped() {
+        let text = "a\"b\\c\nd\re\tf\0g\u{1b}[31mh\u{7f}\u{85}\u{202e}\u{2066}\u{61c}\u{2028}\u{feff}\u{e0041}";
+        let tail = "\\u001b[31mh\\u007f\\u0085\\u202e\\u2066\\u061c\\u2028\\ufeff\\udb40\\udc41";
+        check(Within::Quotes, 999, text, &format!("a\\\"b\\\\c\\nd\\re\\tf\\u0000g{tail}"));
+        check(Within::Line, 999, text, &format!("a\"b\\c\\nd\\re\\tf\\u0000g{tail}"));
+    }
+
+    #[test]
+    fn other_text_stays_as_it_is() {
+        let text = "Ünïcödé ½ « » … – ﷺ שלום 日本 👩‍👩‍👧 🇺🇸 é";
+        check(Within::Quotes, 999, text, text);
+    }
+
+    #[test]
+    fn every_character_is_escaped_or_kept_and_reads_back() {
+        for char in '\0'..=char::MAX {
+            let mut out = String::from("\"");
+            write(&mut out, Within::Quotes, 12, format_args!("{char}"));
+            out.push('"');
+            assert_eq!(serde_json::from_str::<char>(&out).unwrap(), char, "{out}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_marked_and_never_splits_a_character_or_an_escape() {
+        check(Within::Quotes, 3, "abc", "abc");
+        check(Within::Quotes, 3, "abcd", "abc…[cut]");
+        check(Within::Quotes, 3, "abé", "ab…[cut]");
+        check(Within::Quotes, 3, "ab\n", "ab…[cut]");
+        check(Within::Quotes, 0, "", "");
+    }
+
+    #[test]
+    fn a_display_that_fails_keeps_what_it_wrote() {
+        struct Fails;
+        impl fmt::Display for Fails {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("half")?;
+                Err(fmt::Error)
+            }
+        }
+        let mut out = String::new();
+        write(&mut out, Within::Quotes, 99, format_args!("{Fails}"));
+        assert_eq!(out, "half…[cut]");
+    }
+}

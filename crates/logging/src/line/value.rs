@@ -1,0 +1,122 @@
+//! The value of a field as JSON, with the type it came with.
+
+use std::{error::Error, fmt, fmt::Write};
+
+use log::kv::{Value, VisitValue};
+
+use super::escape::{self, Within};
+
+/// What stands in the place of a secret.
+pub(super) const REDACTED: &str = "\"[redacted]\"";
+
+/// The deepest cause of an error that is still written. Arbitrary; it ends a chain that points at itself.
+const CAUSES_MAX: usize = 16;
+
+/// Appends a value as a JSON scalar. Text longer than `bytes_max`, escaped, is cut.
+///
+/// Numbers, booleans and null stay what they are. What JSON readers would bend is written as text: integers beyond 64
+/// bits, `NaN`, `Infinity` and `-Infinity`. An error is written with its causes, `outer: inner`.
+pub(super) fn write(out: &mut String, value: &Value<'_>, bytes_max: usize) {
+    let before = out.len();
+    // The visitor itself never fails; a value that does has written nothing, and null says so.
+    if value.visit(Scalar { out: &mut *out, bytes_max }).is_err() || out.len() == before {
+        out.push_str("null");
+    }
+}
+
+/// Appends a JSON string, the quotes included.
+pub(super) fn write_text(out: &mut String, bytes_max: usize, text: fmt::Arguments<'_>) {
+    out.push('"');
+    escape::write(out, Within::Quotes, bytes_max, text);
+    out.push('"');
+}
+
+struct Scalar<'a> {
+    out: &'a mut String,
+    bytes_max: usize,
+}
+
+impl Scalar<'_> {
+    fn text(&mut self, text: fmt::Arguments<'_>) -> Result<(), log::kv::Error> {
+        write_text(self.out, self.bytes_max, text);
+        Ok(())
+    }
+
+    fn raw(&mut self, number: fmt::Arguments<'_>) -> Result<(), log::kv::Error> {
+        Ok(self.out.write_fmt(number)?)
+    }
+}
+
+impl<'v> VisitValue<'v> for Scalar<'_> {
+    fn visit_any(&mut self, value: Value<'_>) -> Result<(), log::kv::Error> {
+        self.text(format_args!("{value}"))
+    }
+
+    fn visit_null(&mut self) -> Result<(), log::kv::Error> {
+        self.raw(format_args!("null"))
+    }
+
+    fn visit_u64(&mut self, value: u64) -> Result<(), log::kv::Error> {
+        self.raw(format_args!("{value}"))
+    }
+
+    fn visit_i64(&mut self, value: i64) -> Result<(), log::kv::Error> {
+        self.raw(format_args!("{value}"))
+    }
+
+    fn visit_u128(&mut self, value: u128) -> Result<(), log::kv::Error> {
+        match u64::try_from(value) {
+            Ok(value) => self.visit_u64(value),
+            Err(_beyond) => self.text(format_args!("{value}")),
+        }
+    }
+
+    fn visit_i128(&mut self, value: i128) -> Result<(), log::kv::Error> {
+        match i64::try_from(value) {
+            Ok(value) => self.visit_i64(value),
+            Err(_beyond) => self.text(format_args!("{value}")),
+        }
+    }
+
+    fn visit_f64(&mut self, value: f64) -> Result<(), log::kv::Error> {
+        if value.is_finite() {
+            // `Debug` is the shortest form that reads back as the same number, and it is JSON; `Display` would write
+            // 1e300 with all its zeros.
+            self.raw(format_args!("{value:?}"))
+        } else if value.is_nan() {
+            self.text(format_args!("NaN"))
+        } else {
+            self.text(format_args!("{}Infinity", if value < 0.0 { "-" } else { "" }))
+        }
+    }
+
+    fn visit_bool(&mut self, value: bool) -> Result<(), log::kv::Error> {
+        self.raw(format_args!("{value}"))
+    }
+
+    fn visit_str(&mut self, value: &str) -> Result<(), log::kv::Error> {
+        self.text(format_args!("{value}"))
+    }
+
+    fn visit_error(&mut self, error: &(dyn Error + 'static)) -> Result<(), log::kv::Error> {
+        self.text(format_args!("{}", Chain(error)))
+    }
+
+    fn visit_borrowed_error(&mut self, error: &'v (dyn Error + 'static)) -> Result<(), log::kv::Error> {
+        self.visit_error(error)
+    }
+}
+
+/// An error and its causes.
+struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let causes = std::iter::successors(self.0.source(), |&cause| cause.source());
+        for cause in causes.take(CAUSES_MAX) {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Which fields are never written, by their names.
+
+/// Whether a field of this name holds a secret.
+///
+/// It does if `secret`, `password`, `passwd` or `passphrase` stands anywhere in it, if one of its words is `token` or
+/// `authorization`, or if it ends with the word `key` or the words `key id` (one broker's name for half of its credentials).
+/// Words are parted by anything that is neither letter nor digit, and by camel case: `apiKey` and `X-API-KEY` end with
+/// `key`, `monkey` does not.
+pub(crate) fn is_secret(name: &str) -> bool {
+    const ANYWHERE: [&str; 4] = ["secret", "password", "passwd", "passphrase"];
+    const WORD: [&str; 4] = ["token", "tokens", "authorization", "apikey"];
+    const LAST: [&str; 2] = ["key", "keys"];
+
+    let is_one_of = |word: &str, list: &[&str]| list.iter().any(|entry| entry.eq_ignore_ascii_case(word));
+    if ANYWHERE.iter().any(|part| contains(name, part)) {
+        return true;
+    }
+    let (mut before, mut last) = ("", "");
+    for word in Words(name) {
+        let word = word.trim_end_matches(|digit: char| digit.is_ascii_digit());
+        if is_one_of(word, &WORD) {
+            return true;
+        }
+        (before, last) = (last, word);
+    }
+    is_one_of(last, &LAST) || (is_one_of(last, &["id"]) && is_one_of(before, &LAST))
+}
+
+fn contains(name: &str, part: &str) -> bool {
+    name.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+}
+
+/// The words of a name, from the left.
+struct Words<'a>(&'a str);
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.0.trim_start_matches(|separator: char| !separator.is_alphanumeric());
+        let mut letters = rest.char_indices().peekable();
+        let (_, mut before) = letters.next()?;
+        let mut end = rest.len();
+        while let Some((at, letter)) = letters.next() {
+            let lower_follows = letters.peek().is_some_and(|(_, next)| next.is_lowercase());
+            let starts_word = letter.is_uppercase() && (!before.is_uppercase() || lower_follows);
+            if starts_word || !letter.is_alphanumeric() {
+                end = at;
+                break;
+            }
+            before = letter;
+        }
+        let (word, rest) = rest.split_at(end);
+        self.0 = rest;
+        Some(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, expected: bool) {
+        assert_eq!(is_secret(name), expected, "{name}");
+    }
+
+    #[test]
+    fn secrets_are_known_by_name() {
+        for name in [
+            "key",
+            "api_key",
+            "API_KEY",
+            "apiKey",
+            "APIKey",
+            "apikey",
+            "alpacaApikey",
+            "APCA-API-SECRET-KEY",
+            "APCA-API-KEY-ID",
+            "quiver.key",
+            "api_keys",
+            "key2",
+            "secret",
+            "client_secret",
+            "clientsecret",
+            "SecretName",
+            "password",
+            "smtp_password",
+            "userPassword",
+            "PASSWORD",
+            "db_passwd",
+            "token",
+            "accessToken",
+            "refresh-token",
+            "authorization",
+            "Authorization",
+            "proxy_authorization",
+        ] {
+            check(name, true);
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_alike_are_written() {
+        for name in [
+            "",
+            "_",
+            "monkey",
+            "turkey",
+            "keyboard",
+            "key_count",
+            "client_order_id",
+            "order_id",
+            "agent_id",
+            "tokenizer",
+            "ticker",
+            "authorized",
+            "author",
+            "pass",
+            "monkey_id",
+            "métrique",
+        ] {
+            check(name, false);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What people and collectors see while the program runs.
+
+use std::io::{self, Write};
+
+use log::{Level, Record, kv::Value};
+use trading_logging::{Console, Options};
+
+use crate::stage::{Stage, say};
+
+#[track_caller]
+fn check(level: Level, colour: bool, fields: &[(&str, Value<'_>)], expected: &str) {
+    let stage = Stage::new();
+    let options = Options { console: Console::Text, colour, level: log::LevelFilter::Trace, ..stage.options() };
+    let (logging, logger) = stage.start(options);
+    logger.log(
+        &Record::builder()
+            .level(level)
+            .target("trading")
+            .key_values(&fields)
+            .args(format_args!("order \"filled\"\n\u{1b}[2Jnow"))
+            .build(),
+    );
+    assert!(logging.flush());
+    assert_eq!(stage.console.text(), expected);
+}
+
+#[test]
+fn text_is_one_readable_line() {
+    let message = "order \"filled\"\\n\\u001b[2Jnow";
+    check(Level::Info, false, &[], &format!("05:06:07.089Z INFO  trading  {message}\n"));
+    check(Level::Error, false, &[], &format!("05:06:07.089Z ERROR trading  {message}\n"));
+    check(
+        Level::Warn,
+        false,
+        &[
+            ("agent_id", Value::from("pelosi")),
+            ("quantity", Value::from(5)),
+            ("price", Value::from(12.5)),
+            ("paper", Value::from(true)),
+            ("note", Value::from("two words")),
+            ("empty", Value::from("")),
+            ("pair", Value::from("a=b")),
+            ("quote", Value::from("\"")),
+            ("none", Value::null()),
+        ],
+        &format!(
+            "05:06:07.089Z WARN  trading  {message}  agent_id=pelosi quantity=5 price=12.5 paper=true \
+             note=\"two words\" empty=\"\" pair=\"a=b\" quote=\"\\\"\" none=null\n"
+        ),
+    );
+}
+
+#[test]
+fn text_is_coloured_only_when_asked() {
+    check(
+        Level::Error,
+        true,
+        &[("a", Value::from(1))],
+        "\x1b[2m05:06:07.089Z\x1b[0m \x1b[1;31mERROR\x1b[0m trading  order \"filled\"\\n\\u001b[2Jnow  \x1b[2ma=\x1b[0m1\n",
+    );
+}
+
+#[test]
+fn text_has_an_end_too() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(Options { console: Console::Text, ..stage.options() });
+    let big = "x".repeat(100_000);
+    let fields: Vec<(&str, Value<'_>)> = (0..100).map(|_| ("f", Value::from(&big))).collect();
+    logger.log(&Record::builder().level(Level::Info).key_values(&fields).args(format_args!("{big}")).build());
+    assert!(logging.flush());
+    assert!(stage.console.text().len() <= 65_536, "{}", stage.console.text().len());
+    assert!(stage.console.text().ends_with("…[cut]\n"));
+}
+
+#[test]
+fn json_on_the_console_is_the_main_file() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(Options { console: Console::Json, ..stage.options() });
+    say(&*logger, Level::Info, "app", "one");
+    say(&*logger, Level::Error, "trading", "two");
+    assert!(logging.shutdown());
+    assert_eq!(stage.console.text(), stage.read("trading_automation.log"));
+    assert_eq!(stage.messages("trading_automation.log"), ["one", "two"]);
+}
+
+#[test]
+fn by_default_the_console_is_left_alone() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(stage.options());
+    say(&*logger, Level::Error, "app", "one");
+    assert!(logging.shutdown());
+    assert_eq!((stage.console.text(), stage.complaints.text()), (String::new(), String::new()));
+}
+
+#[test]
+fn a_console_whose_reader_has_gone_costs_nothing_but_itself() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let stage = Stage::new();
+    let options = Options { console: Console::Json, ..stage.options() };
+    let (logging, logger) = stage.builder(options).console_writer(Closed).build().unwrap();
+    for message in ["one", "two"] {
+        say(&*logger, Level::Info, "app", message);
+        assert!(logging.flush());
+    }
+    assert_eq!(logging.statistics().write_errors, 1);
+    assert_eq!(stage.messages("trading_automation.log"), ["one", "two"]);
+}
