@@ -1,6 +1,6 @@
 //! What can be wrong with a configuration.
 //!
-//! Two kinds: a file that cannot be used at all ([`Error::Read`], [`Error::Malformed`]) ends the load at once, since
+//! Two kinds: a folder or file that cannot be used at all ([`Error::Root`], [`Error::Read`], [`Error::Malformed`]) ends the load at once, since
 //! nothing behind it can be judged; everything else is a [`Fault`], and all faults are collected before the load fails.
 
 use std::{
@@ -12,6 +12,12 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The folder that was named as the project root, or that the search for it starts in, is none.
+    #[error("the project root {} is not a folder", path.display())]
+    Root {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A file that should hold settings exists but cannot be read.
     #[error("cannot read {}: check that it is a regular text file, and who may read it", path.display())]
     Read {

@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    io,
     path::{Path, PathBuf},
 };
 
@@ -84,7 +83,7 @@ impl Loader {
     /// Loads the settings. Reads files and changes nothing.
     ///
     /// # Errors
-    /// [`Error::Read`] or [`Error::Malformed`] for the first file that cannot be used, else [`Error::Invalid`] with
+    /// [`Error::Root`], [`Error::Read`] or [`Error::Malformed`] for the first folder or file that cannot be used, else [`Error::Invalid`] with
     /// every fault there is.
     pub fn load(self) -> Result<Settings, Error> {
         let folder = absolute(match (&self.root, &self.folder) {
@@ -153,11 +152,9 @@ fn settings(mut reader: Reader<'_>, environment: Environment, root: &Path) -> Re
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
     // Not `canonicalize`: a path should stand in messages as the operator knows it.
-    let path = std::path::absolute(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    if path.is_dir() {
-        Ok(path)
-    } else {
-        Err(Error::Read { path, source: io::Error::new(io::ErrorKind::NotADirectory, "not a folder") })
+    match std::path::absolute(path) {
+        Ok(absolute) if absolute.is_dir() => Ok(absolute),
+        _ => Err(Error::Root { path: path.to_owned() }),
     }
 }
 

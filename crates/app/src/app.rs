@@ -1,0 +1,168 @@
+//! The running whole: its handles, and its end.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use trading_config::Settings;
+use trading_logging::Logging;
+use trading_monitoring::{Health, Lifecycle, Metrics, Phase, Server};
+use trading_storage::Database;
+
+use crate::{Builder, Error, RecordReport, Signals, signals::Request};
+
+/// How long a stop may take, from the signal on: half of the ten seconds that container engines leave before they kill.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// The running whole. Dropping it stops it too, without a report.
+#[derive(Debug)]
+pub struct App {
+    parts: Parts,
+}
+
+/// In the order in which they end.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) record: RecordReport,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) server: Server,
+    pub(crate) health: Health,
+    pub(crate) metrics: Metrics,
+    pub(crate) database: Database,
+    pub(crate) logging: Option<Logging>,
+}
+
+/// How a stop went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// How long it took.
+    pub took: Duration,
+    /// The health checks that had not come back, and were left behind.
+    pub checks_left: Vec<String>,
+    /// If every log line reached its file.
+    pub logs_complete: bool,
+}
+
+impl App {
+    /// Starts the whole; the same as [`builder`](Self::builder)`(settings).start()`.
+    ///
+    /// # Errors
+    /// As [`Builder::start`].
+    pub fn start(settings: Settings) -> Result<Self, Error> {
+        Self::builder(settings).start()
+    }
+
+    /// A builder, to say how.
+    pub fn builder(settings: Settings) -> Builder {
+        Builder::new(settings)
+    }
+
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// The settings it runs on.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.parts.settings
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.parts.database
+    }
+
+    /// What was done at the start to have the record.
+    #[must_use]
+    pub fn record(&self) -> &RecordReport {
+        &self.parts.record
+    }
+
+    /// The metrics, to add to.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.parts.metrics
+    }
+
+    /// The health checks.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.parts.health
+    }
+
+    /// The address that the health server listens on, with the real port where 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.parts.server.address()
+    }
+
+    /// Blocks until SIGINT or SIGTERM comes, then stops. SIGHUP has the log files opened anew.
+    #[must_use]
+    pub fn run_until(self, mut signals: Signals) -> Stopped {
+        let signal = loop {
+            match signals.wait() {
+                Request::Stop { signal } => break signal,
+                Request::ReopenLogs => {
+                    if self.parts.logging.as_ref().is_some_and(Logging::reopen) {
+                        log::info!("log files opened anew");
+                    }
+                }
+            }
+        };
+        log::info!(signal = signal; "stopping");
+        self.shutdown(STOP_LIMIT)
+    }
+
+    /// [`run_until`](Self::run_until), with signals that are caught from now on.
+    ///
+    /// # Errors
+    /// [`Error::Signals`].
+    pub fn run_until_signal(self) -> Result<Stopped, Error> {
+        let signals = Signals::catch()?;
+        Ok(self.run_until(signals))
+    }
+
+    /// Stops in order, within `limit` and the time that the log takes to be written: not ready any more, no further requests, no
+    /// further checks, the record closed, the log last.
+    ///
+    /// The record is closed when the last clone of [`database`](Self::database) is gone.
+    #[must_use]
+    pub fn shutdown(self, limit: Duration) -> Stopped {
+        let start = Instant::now();
+        let left = || limit.saturating_sub(start.elapsed());
+        let Parts { lifecycle, server, health, database, logging, .. } = self.parts;
+        lifecycle.advance(Phase::Stopping);
+        server.shutdown(left());
+        let checks_left = health.shutdown(left());
+        drop(database);
+        log::info!(took_ms = start.elapsed().as_millis(), checks_left = checks_left.len(); "stopped");
+        let logs_complete = logging.is_none_or(Logging::shutdown);
+        Stopped { took: start.elapsed(), checks_left, logs_complete }
+    }
+}
+
+/// What was started, where to look, and how to stop it.
+impl fmt::Display for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { settings, record, .. } = &self.parts;
+        let (all, enabled) = (settings.agents().list().len(), settings.enabled_agents().count());
+        writeln!(f, "trading {} is running: {}", env!("CARGO_PKG_VERSION"), settings.environment)?;
+        writeln!(
+            f,
+            "  agents    {enabled} of {all} enabled, from {}",
+            settings.trading.agents_path.as_written().display()
+        )?;
+        writeln!(f, "  database  {}", record.to_string().replace('\n', "\n            "))?;
+        if self.parts.logging.is_some() {
+            writeln!(f, "  logs      {}/trading_automation.log", settings.logging.path.as_written().display())?;
+        }
+        writeln!(f, "  health    http://{}/health", self.address())?;
+        write!(f, "  stop      Ctrl-C, or kill -TERM {}", std::process::id())
+    }
+}

@@ -1,0 +1,84 @@
+//! How the whole is put together, in its order.
+
+use std::{sync::Arc, time::Duration};
+
+use trading_config::Settings;
+use trading_logging::Logging;
+use trading_monitoring::{Health, Lifecycle, Metrics, Phase, Server, Sources, System};
+
+use crate::{App, Error, app::Parts, record, wiring};
+
+/// How long the start waits for the first result of each health check, so that the first request gets true answers.
+const FIRST_CHECKS_LIMIT: Duration = Duration::from_secs(2);
+
+/// Says how to start an [`App`].
+#[derive(Debug)]
+#[must_use = "nothing is started before `start`"]
+pub struct Builder {
+    settings: Settings,
+    logging: bool,
+}
+
+impl Builder {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, logging: true }
+    }
+
+    /// Installs no logger and writes no log files: lines go to the logger that the process has, if it has one. For a
+    /// program that brings its own, and for a second app in one process.
+    pub fn without_logging(mut self) -> Self {
+        self.logging = false;
+        self
+    }
+
+    /// Starts the parts, each after those that it needs: the address is taken, the record opened, logging started, the
+    /// health checks begun and their server opened.
+    ///
+    /// The record comes before the log, so that a start that fails leaves nothing behind.
+    ///
+    /// # Errors
+    /// Of the part that failed; those that were started are stopped again.
+    pub fn start(self) -> Result<App, Error> {
+        let Self { settings, logging } = self;
+        let options = wiring::server(&settings);
+        let listener = options.bind()?;
+        let (database, record) = record::open(&settings)?;
+        let logging = if logging { Some(Logging::builder(wiring::logging(&settings)).install()?) } else { None };
+
+        let metrics = Metrics::default();
+        let system = System::start(wiring::system(&settings))?;
+        let health = Health::start(wiring::checks(&settings, &database, &system, &metrics))?;
+        let lifecycle = Lifecycle::default();
+        let sources =
+            Sources { metrics: metrics.clone(), health: health.clone(), system, lifecycle: lifecycle.clone() };
+        // A check that is slower has no result yet, and /ready says so.
+        let checked = health.wait_first(FIRST_CHECKS_LIMIT);
+        let server = Server::serve(listener, options, sources)?;
+        lifecycle.advance(Phase::Running);
+
+        let agents = settings.agents().list().len();
+        log::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            environment = settings.environment.as_str(),
+            pid = std::process::id(),
+            database = settings.database.full_path().display().to_string(),
+            trades = record.trades,
+            agents = agents,
+            address = server.address().to_string(),
+            checked = checked;
+            "started"
+        );
+        // The banner sends people to the files.
+        logging.as_ref().map(Logging::flush);
+        Ok(App::new(Parts {
+            settings: Arc::new(settings),
+            record,
+            lifecycle,
+            server,
+            health,
+            metrics,
+            database,
+            logging,
+        }))
+    }
+}

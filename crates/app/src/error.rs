@@ -1,0 +1,63 @@
+//! Why the whole did not start: the part that failed, and its own error.
+
+use std::{error::Error as _, fmt::Write as _, io, process::ExitCode};
+
+/// What can fail when the whole is started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] trading_config::Error),
+    /// The record.
+    #[error(transparent)]
+    Storage(#[from] trading_storage::Error),
+    /// The log.
+    #[error(transparent)]
+    Logging(#[from] trading_logging::Error),
+    /// The health checks or their server.
+    #[error(transparent)]
+    Monitoring(#[from] trading_monitoring::Error),
+    /// The signals that end the process could not be caught.
+    #[error("cannot catch signals")]
+    Signals {
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The exit code of a program that ends with this error: 2 for the settings, which the operator wrote, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if matches!(self, Self::Settings(_)) { 2 } else { 1 })
+    }
+
+    /// The error for people: what failed, its causes, and the way out, a line each, without a final line end.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let mut text = format!("error: {self}");
+        let mut said = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let reason = error.to_string();
+            // Libraries often repeat their source in their own text.
+            if !said.contains(&reason) {
+                write!(text, "\n  cause: {reason}").expect("a String takes all");
+            }
+            said = reason;
+            cause = error.source();
+        }
+        let way_out = match self {
+            Self::Storage(error) => error.way_out(),
+            Self::Monitoring(trading_monitoring::Error::Bind { .. }) => {
+                Some("set MONITORING__PORT or MONITORING__HOST")
+            }
+            _ => None,
+        };
+        if let Some(way_out) = way_out {
+            write!(text, "\n  way out: {way_out}").expect("a String takes all");
+        }
+        text
+    }
+}

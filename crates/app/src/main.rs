@@ -1,0 +1,113 @@
+//! The binary `trading`.
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use trading_app::{App, Error, Signals, init_db};
+use trading_config::{Console, Settings};
+
+/// The infrastructure of a trading automation system.
+#[derive(Debug, Parser)]
+#[command(name = "trading", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    sources: SettingSources,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  trading                                   start, and create the database where there is none
+  trading --set monitoring.port=9090        the same, with the health server on another port
+  trading init-db --sample-data             create the database and fill it with made-up trades
+
+Settings come from config/ENVIRONMENT.toml, .env and the environment; .env.example lists all of them.
+Exit codes: 0 well, 1 failed, 2 usage or settings.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start, and run until SIGINT or SIGTERM (the default)
+    Serve,
+    /// Create the database, or bring its schema up to date
+    InitDb {
+        /// The SQLite file [default: the setting database.path]
+        #[arg(long, value_name = "FILE")]
+        path: Option<String>,
+        /// Fill a record without trades with made-up ones
+        #[arg(long)]
+        sample_data: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct SettingSources {
+    /// The project root, where relative paths start [default: the nearest folder upward with our config/]
+    #[arg(long, value_name = "DIR", global = true)]
+    root: Option<PathBuf>,
+    /// Set one setting, above all other sources; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value, global = true)]
+    overrides: Vec<(String, String)>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as monitoring.port=9090")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl SettingSources {
+    fn load(self, path: Option<String>) -> Result<Settings, Error> {
+        let mut loader = Settings::loader();
+        if let Some(root) = self.root {
+            loader = loader.root(root);
+        }
+        for (key, value) in self.overrides {
+            loader = loader.set(key, value);
+        }
+        if let Some(path) = path {
+            loader = loader.set("database.path", path);
+        }
+        Ok(loader.load()?)
+    }
+}
+
+fn main() -> ExitCode {
+    let Cli { command, sources } = Cli::parse();
+    let done = match command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(sources),
+        Command::InitDb { path, sample_data } => initialise(sources, path, sample_data),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(io::stderr(), &error.explain());
+            error.exit_code()
+        }
+    }
+}
+
+fn serve(sources: SettingSources) -> Result<(), Error> {
+    let settings = sources.load(None)?;
+    let signals = Signals::catch()?;
+    let app = App::start(settings)?;
+    // There, standard output is for the JSON lines alone.
+    if app.settings().logging.console != Console::Json {
+        say(io::stdout(), &app.to_string());
+    }
+    let stopped = app.run_until(signals);
+    if !stopped.logs_complete {
+        say(io::stderr(), "some log lines did not reach their files");
+    }
+    Ok(())
+}
+
+fn initialise(sources: SettingSources, path: Option<String>, sample_data: bool) -> Result<(), Error> {
+    let settings = sources.load(path)?;
+    say(io::stdout(), &init_db(&settings, sample_data)?.to_string());
+    Ok(())
+}
+
+fn say(mut to: impl io::Write, text: &str) {
+    // Nobody may be reading any more, and that is no reason to stop trading.
+    drop(writeln!(to, "{text}"));
+}

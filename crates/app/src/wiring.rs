@@ -1,0 +1,114 @@
+//! What the settings mean to each part: the one place where both are known.
+
+use std::{fs, io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, time::Duration};
+
+use chrono::Utc;
+use log::LevelFilter;
+use trading_config::{Agent, Console, Level, Settings};
+use trading_monitoring::{Check, Metrics, Outcome, ServerOptions, System, SystemOptions, UsageLimits};
+use trading_storage::{AgentId, Database, Error, Sample};
+
+/// The seed of the sample data. Arbitrary; the same for all, so that people see the same data.
+const SAMPLE_SEED: u64 = 1;
+
+pub(crate) fn storage(settings: &Settings) -> trading_storage::Options {
+    trading_storage::Options {
+        readers: settings.database.readers,
+        busy_timeout: settings.database.busy_timeout,
+        ..trading_storage::Options::at(settings.database.full_path())
+    }
+}
+
+pub(crate) fn logging(settings: &Settings) -> trading_logging::Options {
+    trading_logging::Options {
+        level: match settings.logging.level {
+            Level::Error => LevelFilter::Error,
+            Level::Warn => LevelFilter::Warn,
+            Level::Info => LevelFilter::Info,
+            Level::Debug => LevelFilter::Debug,
+            Level::Trace => LevelFilter::Trace,
+        },
+        console: match settings.logging.console {
+            Console::Text => trading_logging::Console::Text,
+            Console::Json => trading_logging::Console::Json,
+            Console::Off => trading_logging::Console::Off,
+        },
+        colour: settings.logging.no_color.is_none() && io::stderr().is_terminal(),
+        retention_days: settings.logging.retention_days,
+        ..trading_logging::Options::at(settings.logging.path.full())
+    }
+}
+
+pub(crate) fn server(settings: &Settings) -> ServerOptions {
+    ServerOptions::at(SocketAddr::new(settings.monitoring.host, settings.monitoring.port))
+}
+
+/// The figures of the machine, with the disk that the database is on.
+pub(crate) fn system(settings: &Settings) -> SystemOptions {
+    let database = settings.database.full_path();
+    let data_dir = database.parent().map_or_else(|| settings.root.clone(), PathBuf::from);
+    SystemOptions { data_dir, ..SystemOptions::default() }
+}
+
+pub(crate) fn checks(settings: &Settings, database: &Database, system: &System, metrics: &Metrics) -> Vec<Check> {
+    let interval = settings.monitoring.check_interval;
+    vec![
+        database_check(database.clone(), metrics.clone())
+            .every(interval)
+            // A call waits for the database itself this long; what takes longer hangs.
+            .timeout(settings.database.busy_timeout + Duration::from_secs(1))
+            .critical(true),
+        Check::disk_space(system, UsageLimits::default()).every(interval),
+        Check::memory(system, UsageLimits::default()).every(interval),
+    ]
+}
+
+fn database_check(database: Database, metrics: Metrics) -> Check {
+    metrics.describe("database_trades", "Trades in the record.");
+    metrics.describe("database_file_bytes", "Size of the database file.");
+    metrics.describe("database_wal_bytes", "Size of the write-ahead log.");
+    Check::new("database", move || {
+        let counts = match database.read(|r| r.counts()) {
+            Ok(counts) => counts,
+            Err(error) => return Outcome::unhealthy(error.to_string()),
+        };
+        let file_bytes = match fs::metadata(database.path()) {
+            Ok(metadata) => metadata.len(),
+            Err(error) => return Outcome::unhealthy(format!("the file is gone: {error}")),
+        };
+        let mut wal = database.path().as_os_str().to_owned();
+        wal.push("-wal");
+        let wal_bytes = fs::metadata(wal).map_or(0, |metadata| metadata.len());
+        for (name, value) in
+            [("database_trades", counts.trades), ("database_file_bytes", file_bytes), ("database_wal_bytes", wal_bytes)]
+        {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
+            metrics.gauge(name, &[]).set(value as f64);
+        }
+        Outcome::healthy("answers")
+            .detail("agents", counts.agents)
+            .detail("trades", counts.trades)
+            .detail("positions", counts.positions)
+            .detail("performance_days", counts.performance_days)
+            .detail("file_bytes", file_bytes)
+            .detail("wal_bytes", wal_bytes)
+    })
+}
+
+/// The agents of the settings as the record has them.
+pub(crate) fn agents(settings: &Settings) -> Result<Vec<trading_storage::Agent>, Error> {
+    let agent = |agent: &Agent| {
+        Ok(trading_storage::Agent {
+            id: AgentId::new(&agent.id)?,
+            name: agent.name.clone(),
+            kind: agent.kind.to_string(),
+            enabled: agent.enabled,
+        })
+    };
+    settings.agents().list().iter().map(agent).collect()
+}
+
+pub(crate) fn sample(settings: &Settings, agents: Vec<trading_storage::Agent>) -> Sample {
+    let last_day = Utc::now().with_timezone(&settings.scheduling.timezone).date_naive();
+    Sample { seed: SAMPLE_SEED, agents, last_day }
+}

@@ -1,0 +1,29 @@
+//! The library, in a program of somebody else.
+
+use std::time::Duration;
+
+use trading_app::App;
+use trading_config::Settings;
+
+use crate::project;
+
+#[test]
+fn two_apps_run_side_by_side_in_one_process() {
+    let folders = [project(), project()];
+    let start = |folder: &tempfile::TempDir| {
+        let settings = Settings::loader().root(folder.path()).environment([("MONITORING__PORT", "0")]).load();
+        App::builder(settings.expect("loads")).without_logging().start().expect("starts")
+    };
+    let [one, two] = folders.each_ref().map(start);
+    assert_ne!(one.address(), two.address());
+    assert_ne!(one.database().path(), two.database().path());
+    let stopped = one.shutdown(Duration::from_secs(5));
+    assert!(stopped.checks_left.is_empty());
+    assert_eq!(two.database().read(|r| r.counts()).expect("goes on").agents, 5);
+    assert!(two.shutdown(Duration::from_secs(5)).logs_complete);
+    // And once more where the first one was.
+    let again = start(&folders[0]);
+    assert!(again.record().sample.is_none(), "the data was kept");
+    assert!(!folders[0].path().join("logs").exists(), "no log was asked for");
+    drop(again);
+}

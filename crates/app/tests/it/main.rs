@@ -1,0 +1,140 @@
+//! The whole, as operators meet it (the real binary) and as embedders do (the library).
+
+mod bad_input;
+mod commands;
+mod embedding;
+mod smoke;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// A project folder with the repository's agents file.
+fn project() -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    write(folder.path(), "config/agents.json", include_str!("../../../../config/agents.json"));
+    folder
+}
+
+fn write(root: &Path, name: &str, text: &str) {
+    let path = root.join(name);
+    fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+    fs::write(path, text).expect("the file is written");
+}
+
+/// The binary, in this folder, with these variables and no others.
+fn trading(root: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trading"));
+    command.current_dir(root).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+fn run(root: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    trading(root, variables).args(arguments).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("it speaks UTF-8")
+}
+
+/// A running binary. Killed when dropped, so that a failing test leaves nothing behind.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// What it said at the start, up to the last line.
+    banner: Vec<String>,
+    address: SocketAddr,
+}
+
+impl Running {
+    /// Starts it on a free port and waits until it says that it runs.
+    fn start(root: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = trading(root, variables);
+        command.env("MONITORING__PORT", "0").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut banner = Vec::new();
+        while !banner.last().is_some_and(|line: &String| line.contains("stop  ")) {
+            let mut line = String::new();
+            if stdout.read_line(&mut line).expect("it is read") == 0 {
+                let output = child.wait_with_output().expect("it ends");
+                panic!("it ended with {}: {banner:?} {}", output.status, text(&output.stderr));
+            }
+            banner.push(line.trim_end().to_owned());
+        }
+        let address = banner.iter().find_map(|line| line.split("http://").nth(1)?.strip_suffix("/health"));
+        let address = address.expect("it says where").parse().expect("an address");
+        Self { child, stdout, banner, address }
+    }
+
+    fn get(&self, path: &str) -> (u16, String, String) {
+        self.request("GET", path)
+    }
+
+    /// Status, header and body of an answer.
+    fn request(&self, method: &str, path: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("is answered");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a header");
+        let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
+        (status, head.to_lowercase(), body.to_owned())
+    }
+
+    fn json(&self, path: &str) -> serde_json::Value {
+        let (status, _, body) = self.get(path);
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).expect("JSON")
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Sends a signal and waits for the end: exit code, the rest of standard output, standard error.
+    fn stop(mut self, signal: Signal) -> (Option<i32>, String, String) {
+        self.signal(signal);
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut stdout).expect("is read");
+        self.child.stderr.take().expect("it is piped").read_to_string(&mut stderr).expect("is read");
+        (self.child.wait().expect("it ends").code(), stdout, stderr)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Every file and folder below `root`, with the content of the files.
+fn tree(root: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let content = if path.is_dir() {
+                folders.push(path.clone());
+                None
+            } else {
+                Some(fs::read(&path).expect("is read"))
+            };
+            found.insert(path, content);
+        }
+    }
+    found
+}

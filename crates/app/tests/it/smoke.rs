@@ -1,0 +1,136 @@
+//! The main job on real input: start, answer, stop, start again.
+
+use std::{fs, path::Path};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use trading_storage::{AgentId, Counts, Database, Options};
+
+use crate::{Running, project, write};
+
+fn counts(root: &Path) -> Counts {
+    let db = Database::open(&Options::at(root.join("data/trading_automation.db"))).expect("opens");
+    db.read(|r| r.counts()).expect("is read")
+}
+
+/// The lines of a log file, each of which must be one JSON object.
+fn lines(root: &Path, name: &str) -> Vec<Value> {
+    let text = fs::read_to_string(root.join("logs").join(name)).expect("is there");
+    text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+#[test]
+fn it_starts_in_an_empty_project_answers_and_stops() {
+    let folder = project();
+    let running = Running::start(folder.path(), &[]);
+    let banner = running.banner.join("\n");
+    assert!(banner.contains("is running: development"), "{banner}");
+    assert!(banner.contains("agents    5 of 5 enabled, from config/agents.json"), "{banner}");
+    assert!(banner.contains("database  created data/trading_automation.db, schema version 1"), "{banner}");
+    assert!(banner.contains("sample data: "), "{banner}");
+    assert!(banner.contains("logs      logs/trading_automation.log"), "{banner}");
+
+    let (status, ..) = running.get("/ping");
+    assert_eq!(status, 200);
+    assert_eq!(running.get("/live").0, 200);
+    assert_eq!(running.json("/ready")["ready"], true);
+    let health = running.json("/health");
+    assert_eq!(health["status"], "healthy", "{health}");
+    let database = running.json("/health/database");
+    assert_eq!((&database["status"], &database["details"]["agents"]), (&"healthy".into(), &5.into()), "{database}");
+    let trades = database["details"]["trades"].as_u64().expect("a number");
+    let system = running.json("/system");
+    assert_eq!(system["process"]["pid"], running.child.id(), "{system}");
+    let (status, head, metrics) = running.get("/metrics");
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    assert!(metrics.contains(&format!("\ndatabase_trades {trades}\n")), "{metrics}");
+    assert_eq!(running.get("/nothing").0, 404);
+    assert_eq!(running.get("/health/nothing").0, 404);
+    assert_eq!(running.request("POST", "/health").0, 405);
+
+    let (code, _, stderr) = running.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("started") && stderr.contains("stopped"), "readable lines on the console: {stderr}");
+    let lines = lines(folder.path(), "trading_automation.log");
+    let messages: Vec<_> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
+    assert_eq!(messages.first(), Some(&"started"), "{messages:?}");
+    assert_eq!(messages.last(), Some(&"stopped"), "{messages:?}");
+    assert_eq!(lines[0]["trades"], trades);
+
+    assert!(folder.path().join("data/trading_automation.db").is_file());
+    assert!(!folder.path().join("data/trading_automation.db-wal").exists(), "the record was closed in order");
+    let counts = counts(folder.path());
+    assert_eq!((counts.agents, counts.trades), (5, trades));
+    assert!(trades > 100 && counts.positions > 0 && counts.performance_days > 1_000, "{counts:?}");
+}
+
+#[test]
+fn a_second_start_keeps_the_data_and_adds_none() {
+    let folder = project();
+    drop(Running::start(folder.path(), &[]).stop(Signal::TERM));
+    let before = counts(folder.path());
+    let running = Running::start(folder.path(), &[]);
+    let banner = running.banner.join("\n");
+    assert!(banner.contains("data/trading_automation.db is there, schema version 1: nothing was needed"), "{banner}");
+    assert!(banner.contains(&format!("{} trades", before.trades)), "{banner}");
+    let (code, _, stderr) = running.stop(Signal::INT);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(counts(folder.path()), before);
+}
+
+#[test]
+fn it_survives_being_killed() {
+    let folder = project();
+    let running = Running::start(folder.path(), &[]);
+    drop(running.stop(Signal::KILL));
+    let running = Running::start(folder.path(), &[]);
+    assert_eq!(running.json("/ready")["ready"], true);
+    assert_eq!(running.stop(Signal::TERM).0, Some(0));
+    assert!(counts(folder.path()).trades > 100);
+}
+
+#[test]
+fn it_starts_on_the_files_of_the_earlier_system() {
+    let folder = project();
+    write(folder.path(), ".env", include_str!("../../../config/tests/it/fixtures/python.env"));
+    let running = Running::start(folder.path(), &[]);
+    assert_eq!(running.json("/health")["status"], "healthy");
+    let (code, stdout, stderr) = running.stop(Signal::TERM);
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "", ""), "LOG_LEVEL=WARNING: nothing to say");
+    let db = Database::open(&Options::at(folder.path().join("data/trading_automation.db"))).expect("opens");
+    let agents: Vec<_> = db.read(|r| r.agents()).expect("is read").into_iter().map(|agent| agent.id).collect();
+    let expected = ["dan_meuser", "josh_gottheimer", "nancy_pelosi", "sheldon_whitehouse", "transportation_committee"];
+    assert_eq!(agents, expected.map(|id| AgentId::new(id).expect("an id")));
+}
+
+#[test]
+fn log_files_are_opened_anew_on_sighup() {
+    let folder = project();
+    let running = Running::start(folder.path(), &[]);
+    let log = folder.path().join("logs/trading_automation.log");
+    fs::rename(&log, log.with_extension("moved")).expect("is moved");
+    running.signal(Signal::HUP);
+    assert_eq!(running.stop(Signal::TERM).0, Some(0));
+    let lines = lines(folder.path(), "trading_automation.log");
+    assert_eq!(lines.last().map(|line| &line["message"]), Some(&"stopped".into()), "{lines:?}");
+}
+
+#[test]
+fn in_a_container_standard_output_has_json_lines_alone() {
+    let folder = project();
+    let json = [("LOGGING__CONSOLE", "json"), ("MONITORING__PORT", "0")];
+    let mut child = crate::trading(folder.path(), &json).stdout(std::process::Stdio::piped()).spawn().expect("starts");
+    let stdout = std::io::BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut messages = Vec::new();
+    for line in std::io::BufRead::lines(stdout) {
+        let line: Value = serde_json::from_str(&line.expect("is read")).expect("each line is JSON");
+        if line["message"] == "started" {
+            let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+            rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
+        }
+        messages.push(line["message"].as_str().expect("a text").to_owned());
+    }
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(messages.last().map(String::as_str), Some("stopped"), "{messages:?}");
+}

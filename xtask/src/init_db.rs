@@ -1,0 +1,24 @@
+//! `cargo xtask init-db`: what `trading init-db` does.
+
+use trading_app::{Error, init_db};
+use trading_config::Settings;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The SQLite file [default: the setting database.path]
+    #[arg(long, value_name = "FILE")]
+    path: Option<String>,
+    /// Fill a record without trades with made-up ones
+    #[arg(long)]
+    sample_data: bool,
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<String> {
+    let mut loader = Settings::loader();
+    if let Some(path) = args.path {
+        loader = loader.set("database.path", path);
+    }
+    let settings = loader.load().map_err(Error::from)?;
+    let report = init_db(&settings, args.sample_data).map_err(Error::from)?;
+    Ok(report.to_string())
+}

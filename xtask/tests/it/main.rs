@@ -1,0 +1,52 @@
+//! The tasks, as `cargo xtask` runs them.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+fn xtask(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .current_dir(folder)
+        .env_clear()
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("it speaks UTF-8")
+}
+
+#[test]
+fn alone_it_lists_its_tasks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = xtask(folder.path(), &[]);
+    let list = text(&output.stdout);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    assert!(list.contains("Developers' tasks") && list.contains("init-db  Create the database"), "{list}");
+}
+
+#[test]
+fn init_db_creates_and_then_needs_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let init = |arguments: &[&str]| {
+        let output = xtask(folder.path(), &[&["init-db"], arguments].concat());
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+        text(&output.stdout)
+    };
+    assert_eq!(init(&[]), "created data/trading_automation.db, schema version 1\n0 trades\n");
+    assert_eq!(init(&[]), "data/trading_automation.db is there, schema version 1: nothing was needed\n0 trades\n");
+    assert!(init(&["--sample-data", "--path", "a.db"]).starts_with("created a.db, schema version 1\nsample data: "));
+}
+
+#[test]
+fn mistakes_are_explained_as_the_app_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("a.db"), "no database").expect("is written");
+    let output = xtask(folder.path(), &["init-db", "--path", "a.db"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("a.db is not a database\n  way out: "), "{}", text(&output.stderr));
+    std::fs::write(folder.path().join(".env"), "LOG_LEVEL=loud").expect("is written");
+    assert_eq!(xtask(folder.path(), &["init-db"]).status.code(), Some(2));
+}
