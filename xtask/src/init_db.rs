@@ -1,7 +1,6 @@
 //! `cargo xtask init-db`: what `trading init-db` does.
 
-use trading_app::{Error, init_db};
-use trading_config::Settings;
+use trading_app::{Error, config::Settings, init_db};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -16,9 +15,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<String> {
     let mut loader = Settings::loader();
     if let Some(path) = args.path {
+        // From where the command was typed; a setting starts at the project root.
+        let path = std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned());
         loader = loader.set("database.path", path);
     }
     let settings = loader.load().map_err(Error::from)?;
-    let report = init_db(&settings, args.sample_data).map_err(Error::from)?;
+    let report = init_db(&settings, args.sample_data)?;
     Ok(report.to_string())
 }

@@ -23,6 +23,7 @@ enum Task {
     InitDb(init_db::Args),
 }
 
+#[expect(clippy::disallowed_methods, reason = "a binary prints")]
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         None => Ok(Cli::command().render_help().to_string().trim_end().to_owned()),

@@ -115,7 +115,7 @@ impl App {
                 }
             }
         };
-        log::info!(signal = signal; "stopping");
+        log::info!(signal = signal, pid = std::process::id(); "stopping");
         self.shutdown(STOP_LIMIT)
     }
 
@@ -141,7 +141,7 @@ impl App {
         server.shutdown(left());
         let checks_left = health.shutdown(left());
         drop(database);
-        log::info!(took_ms = start.elapsed().as_millis(), checks_left = checks_left.len(); "stopped");
+        log::info!(pid = std::process::id(), took_ms = start.elapsed().as_millis(), checks_left = checks_left.len(); "stopped");
         let logs_complete = logging.is_none_or(Logging::shutdown);
         Stopped { took: start.elapsed(), checks_left, logs_complete }
     }
@@ -153,11 +153,10 @@ impl fmt::Display for App {
         let Parts { settings, record, .. } = &self.parts;
         let (all, enabled) = (settings.agents().list().len(), settings.enabled_agents().count());
         writeln!(f, "trading {} is running: {}", env!("CARGO_PKG_VERSION"), settings.environment)?;
-        writeln!(
-            f,
-            "  agents    {enabled} of {all} enabled, from {}",
-            settings.trading.agents_path.as_written().display()
-        )?;
+        let alpaca = &settings.api.alpaca;
+        let money = if alpaca.paper { "paper account" } else { "REAL MONEY" };
+        writeln!(f, "  broker    {money}, {}", alpaca.base_url)?;
+        writeln!(f, "  agents    {enabled} of {all} enabled, from {}", settings.agents().source())?;
         writeln!(f, "  database  {}", record.to_string().replace('\n', "\n            "))?;
         if self.parts.logging.is_some() {
             writeln!(f, "  logs      {}/trading_automation.log", settings.logging.path.as_written().display())?;

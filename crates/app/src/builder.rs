@@ -34,7 +34,8 @@ impl Builder {
     /// Starts the parts, each after those that it needs: the address is taken, the record opened, logging started, the
     /// health checks begun and their server opened.
     ///
-    /// The record comes before the log, so that a start that fails leaves nothing behind.
+    /// Whatever can be refused is asked before anything is made, so that a start that fails leaves nothing behind; the record
+    /// comes before the log for the same reason.
     ///
     /// # Errors
     /// Of the part that failed; those that were started are stopped again.
@@ -42,8 +43,12 @@ impl Builder {
         let Self { settings, logging } = self;
         let options = wiring::server(&settings);
         let listener = options.bind()?;
+        let log_options = wiring::logging(&settings);
+        if logging {
+            log_options.check()?;
+        }
         let (database, record) = record::open(&settings)?;
-        let logging = if logging { Some(Logging::builder(wiring::logging(&settings)).install()?) } else { None };
+        let logging = if logging { Some(Logging::builder(log_options).install()?) } else { None };
 
         let metrics = Metrics::default();
         let system = System::start(wiring::system(&settings))?;
@@ -51,21 +56,19 @@ impl Builder {
         let lifecycle = Lifecycle::default();
         let sources =
             Sources { metrics: metrics.clone(), health: health.clone(), system, lifecycle: lifecycle.clone() };
-        // A check that is slower has no result yet, and /ready says so.
-        let checked = health.wait_first(FIRST_CHECKS_LIMIT);
+        if !health.wait_first(FIRST_CHECKS_LIMIT) {
+            log::warn!("a health check has no result yet, and /ready says so");
+        }
         let server = Server::serve(listener, options, sources)?;
         lifecycle.advance(Phase::Running);
 
-        let agents = settings.agents().list().len();
         log::info!(
             version = env!("CARGO_PKG_VERSION"),
             environment = settings.environment.as_str(),
+            money = if settings.api.alpaca.paper { "paper" } else { "real" },
             pid = std::process::id(),
-            database = settings.database.full_path().display().to_string(),
             trades = record.trades,
-            agents = agents,
-            address = server.address().to_string(),
-            checked = checked;
+            address = server.address().to_string();
             "started"
         );
         // The banner sends people to the files.

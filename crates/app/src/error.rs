@@ -12,6 +12,9 @@ pub enum Error {
     /// The record.
     #[error(transparent)]
     Storage(#[from] trading_storage::Error),
+    /// Real money, and a record of made-up trades, do not go together.
+    #[error("the database is filled with made-up trades, and the environment is production")]
+    SampleInProduction,
     /// The log.
     #[error(transparent)]
     Logging(#[from] trading_logging::Error),
@@ -49,14 +52,23 @@ impl Error {
             cause = error.source();
         }
         let way_out = match self {
+            Self::Settings(trading_config::Error::Malformed { .. }) => Some("correct that line"),
+            Self::Storage(trading_storage::Error::Missing { .. }) => {
+                Some("create it with `trading init-db`, or set DATABASE_PATH to where it is")
+            }
             Self::Storage(error) => error.way_out(),
+            Self::SampleInProduction => Some("set DATABASE_PATH to another database"),
+            Self::Logging(_) => Some("the folder is the setting LOG_PATH"),
             Self::Monitoring(trading_monitoring::Error::Bind { .. }) => {
                 Some("set MONITORING__PORT or MONITORING__HOST")
             }
-            _ => None,
+            Self::Settings(_) | Self::Monitoring(_) | Self::Signals { .. } => None,
         };
         if let Some(way_out) = way_out {
             write!(text, "\n  way out: {way_out}").expect("a String takes all");
+            if matches!(self, Self::Storage(error) if !matches!(error, trading_storage::Error::Missing { .. })) {
+                text.push_str("; the path is the setting DATABASE_PATH");
+            }
         }
         text
     }

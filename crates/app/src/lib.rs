@@ -7,6 +7,12 @@ mod record;
 mod signals;
 mod wiring;
 
+// For programs that depend on this crate alone.
+pub use trading_config as config;
+pub use trading_logging as logging;
+pub use trading_monitoring as monitoring;
+pub use trading_storage as storage;
+
 pub use crate::{
     app::{App, Stopped},
     builder::Builder,

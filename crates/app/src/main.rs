@@ -1,6 +1,10 @@
 //! The binary `trading`.
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 use trading_app::{App, Error, Signals, init_db};
@@ -65,6 +69,8 @@ impl SettingSources {
             loader = loader.set(key, value);
         }
         if let Some(path) = path {
+            // From where the command was typed, as every path on a command line; a setting starts at the project root.
+            let path = std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned());
             loader = loader.set("database.path", path);
         }
         Ok(loader.load()?)
@@ -80,7 +86,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(io::stderr(), &error.explain());
+            complain(&error.explain());
             error.exit_code()
         }
     }
@@ -92,22 +98,30 @@ fn serve(sources: SettingSources) -> Result<(), Error> {
     let app = App::start(settings)?;
     // There, standard output is for the JSON lines alone.
     if app.settings().logging.console != Console::Json {
-        say(io::stdout(), &app.to_string());
+        say(&app.to_string());
     }
     let stopped = app.run_until(signals);
     if !stopped.logs_complete {
-        say(io::stderr(), "some log lines did not reach their files");
+        complain("some log lines did not reach their files");
     }
     Ok(())
 }
 
 fn initialise(sources: SettingSources, path: Option<String>, sample_data: bool) -> Result<(), Error> {
     let settings = sources.load(path)?;
-    say(io::stdout(), &init_db(&settings, sample_data)?.to_string());
+    say(&init_db(&settings, sample_data)?.to_string());
     Ok(())
 }
 
-fn say(mut to: impl io::Write, text: &str) {
+/// Says something on standard output.
+#[expect(clippy::disallowed_methods, reason = "a binary prints")]
+fn say(text: &str) {
     // Nobody may be reading any more, and that is no reason to stop trading.
-    drop(writeln!(to, "{text}"));
+    drop(writeln!(io::stdout(), "{text}"));
+}
+
+/// Says what is wrong on standard error.
+#[expect(clippy::disallowed_methods, reason = "a binary prints")]
+fn complain(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
 }

@@ -3,11 +3,11 @@
 use std::{fmt, path::PathBuf};
 
 use trading_config::{Environment, Settings};
-use trading_storage::{Database, Error, Origin, SampleReport};
+use trading_storage::{Database, Origin, SampleReport};
 
-use crate::wiring;
+use crate::{Error, wiring};
 
-/// What was done to have a database. `Display` says it in a line or two.
+/// What was done to have a database. `Display` says it in two lines.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RecordReport {
@@ -15,6 +15,8 @@ pub struct RecordReport {
     pub path: PathBuf,
     /// How it came to be open.
     pub origin: Origin,
+    /// If sample data was asked for.
+    pub sample_wanted: bool,
     /// The sample data that was put in, if any was.
     pub sample: Option<SampleReport>,
     /// How many trades there are now.
@@ -25,18 +27,18 @@ impl fmt::Display for RecordReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match self.origin {
-            Origin::Created { version } => write!(f, "created {path}, schema version {version}")?,
-            Origin::Migrated { from, to } => write!(f, "migrated {path} from schema version {from} to {to}")?,
-            Origin::Current { version } => write!(f, "{path} is there, schema version {version}: nothing was needed")?,
+            Origin::Created { version } => writeln!(f, "created {path}, schema version {version}")?,
+            Origin::Migrated { from, to } => writeln!(f, "migrated {path} from schema version {from} to {to}")?,
+            Origin::Current { version } => writeln!(f, "{path} has schema version {version}: nothing was needed")?,
         }
         match self.sample {
-            Some(SampleReport { trades, positions, performance_days }) => {
-                write!(
-                    f,
-                    "\nsample data: {trades} trades, {positions} positions, {performance_days} days of performance"
-                )
+            Some(SampleReport { trades, positions, performance_days, .. }) => {
+                write!(f, "sample data: {trades} trades, {positions} positions, {performance_days} days of performance")
             }
-            None => write!(f, "\n{} trades", self.trades),
+            None if self.sample_wanted => {
+                write!(f, "{} trades; sample data only goes into a record that has none", self.trades)
+            }
+            None => write!(f, "{} trades", self.trades),
         }
     }
 }
@@ -45,41 +47,45 @@ impl fmt::Display for RecordReport {
 /// record that has no trades with made-up ones. The agents of the settings are registered.
 ///
 /// # Errors
-/// As [`Database::create`], [`Database::open`] and [`Database::insert_sample`].
+/// [`Error::Storage`]; [`Error::SampleInProduction`].
 pub fn init_db(settings: &Settings, sample_data: bool) -> Result<RecordReport, Error> {
-    let database = open_or_create(settings)?;
+    if sample_data && settings.environment == Environment::Production {
+        return Err(Error::SampleInProduction);
+    }
+    let database = Database::open_or_create(&wiring::storage(settings))?;
     fill(settings, &database, sample_data)
 }
 
 /// Opens the database of these settings for a run. Outside production a missing one is created; in development a new
 /// one gets sample data.
 pub(crate) fn open(settings: &Settings) -> Result<(Database, RecordReport), Error> {
+    let options = wiring::storage(settings);
     let database = match settings.environment {
         // In production a missing database is a lost one until somebody says otherwise.
-        Environment::Production => Database::open(&wiring::storage(settings))?,
-        Environment::Development | Environment::Test => open_or_create(settings)?,
+        Environment::Production => Database::open(&options)?,
+        Environment::Development | Environment::Test => Database::open_or_create(&options)?,
     };
+    if settings.environment == Environment::Production && database.read(|r| r.sample_seed())?.is_some() {
+        return Err(Error::SampleInProduction);
+    }
     let created = matches!(database.origin(), Origin::Created { .. });
     let report = fill(settings, &database, created && settings.environment == Environment::Development)?;
     Ok((database, report))
 }
 
-fn open_or_create(settings: &Settings) -> Result<Database, Error> {
-    let options = wiring::storage(settings);
-    match Database::open(&options) {
-        Err(Error::Missing { .. }) => match Database::create(&options) {
-            // Another process was faster, between the two calls.
-            Err(Error::Exists { .. }) => Database::open(&options),
-            created => created,
-        },
-        opened => opened,
-    }
-}
-
-fn fill(settings: &Settings, database: &Database, sample_data: bool) -> Result<RecordReport, Error> {
+fn fill(settings: &Settings, database: &Database, sample_wanted: bool) -> Result<RecordReport, Error> {
     let agents = wiring::agents(settings)?;
-    database.transaction(|tx| agents.iter().try_for_each(|agent| tx.register_agent(agent)))?;
-    let sample = if sample_data { database.insert_sample(&wiring::sample(settings, agents))? } else { None };
+    database.transaction(|tx| {
+        agents.iter().try_for_each(|agent| tx.register_agent(agent))?;
+        // One that the settings no longer have stays, since its trades do; but it is not to run.
+        let known = |id| agents.iter().any(|agent| agent.id == id);
+        for gone in tx.agents()?.into_iter().filter(|agent| agent.enabled && !known(agent.id.clone())) {
+            tx.register_agent(&trading_storage::Agent { enabled: false, ..gone })?;
+        }
+        Ok(())
+    })?;
+    let sample = if sample_wanted { database.insert_sample(&wiring::sample(agents), |_, _| {})? } else { None };
     let trades = database.read(|r| r.counts())?.trades;
-    Ok(RecordReport { path: settings.database.path.as_written().to_owned(), origin: database.origin(), sample, trades })
+    let path = settings.database.path.as_written().to_owned();
+    Ok(RecordReport { path, origin: database.origin(), sample_wanted, sample, trades })
 }

@@ -1,12 +1,12 @@
 //! What the settings mean to each part: the one place where both are known.
 
-use std::{fs, io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, time::Duration};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use log::LevelFilter;
 use trading_config::{Agent, Console, Level, Settings};
 use trading_monitoring::{Check, Metrics, Outcome, ServerOptions, System, SystemOptions, UsageLimits};
-use trading_storage::{AgentId, Database, Error, Sample};
+use trading_storage::{AgentId, Database, Error, Sample, Sizes};
 
 /// The seed of the sample data. Arbitrary; the same for all, so that people see the same data.
 const SAMPLE_SEED: u64 = 1;
@@ -19,6 +19,7 @@ pub(crate) fn storage(settings: &Settings) -> trading_storage::Options {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "asks whether standard error is a terminal, and writes nothing")]
 pub(crate) fn logging(settings: &Settings) -> trading_logging::Options {
     trading_logging::Options {
         level: match settings.logging.level {
@@ -72,13 +73,13 @@ fn database_check(database: Database, metrics: Metrics) -> Check {
             Ok(counts) => counts,
             Err(error) => return Outcome::unhealthy(error.to_string()),
         };
-        let file_bytes = match fs::metadata(database.path()) {
-            Ok(metadata) => metadata.len(),
-            Err(error) => return Outcome::unhealthy(format!("the file is gone: {error}")),
+        let Sizes { file_bytes, wal_bytes, .. } = match database.sizes() {
+            Ok(sizes) => sizes,
+            Err(error) => return Outcome::unhealthy(error.to_string()),
         };
-        let mut wal = database.path().as_os_str().to_owned();
-        wal.push("-wal");
-        let wal_bytes = fs::metadata(wal).map_or(0, |metadata| metadata.len());
+        if database.is_stopped() {
+            return Outcome::unhealthy("takes no more writes, since a commit was not confirmed");
+        }
         for (name, value) in
             [("database_trades", counts.trades), ("database_file_bytes", file_bytes), ("database_wal_bytes", wal_bytes)]
         {
@@ -108,7 +109,8 @@ pub(crate) fn agents(settings: &Settings) -> Result<Vec<trading_storage::Agent>,
     settings.agents().list().iter().map(agent).collect()
 }
 
-pub(crate) fn sample(settings: &Settings, agents: Vec<trading_storage::Agent>) -> Sample {
-    let last_day = Utc::now().with_timezone(&settings.scheduling.timezone).date_naive();
-    Sample { seed: SAMPLE_SEED, agents, last_day }
+pub(crate) fn sample(agents: Vec<trading_storage::Agent>) -> Sample {
+    // The last day whose market has closed, at 21:00 UTC.
+    let last_day = (Utc::now() - TimeDelta::hours(21)).date_naive();
+    Sample { seed: SAMPLE_SEED, agents, last_day, trades: None }
 }

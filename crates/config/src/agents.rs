@@ -4,11 +4,17 @@ use std::{fmt, path::Path};
 
 use serde_json::{Map, Value as Json};
 
-use crate::{Environment, Error, Fault, ProjectPath, reader, reader::Reader, section, sources};
+use crate::{
+    Environment, Error, Fault, ProjectPath, SizeType, reader, reader::Reader, section, sources, value::Value as _,
+};
 
 /// The five agents that the product comes with, for a binary that runs where no `config/` is.
 const BUILT_IN: &str = include_str!("../../../config/agents.json");
 const BUILT_IN_NAME: &str = "the built-in agents";
+
+const FIELDS: [&str; 7] = ["id", "name", "type", "description", "politicians", "enabled", "parameters"];
+const PARAMETERS: [&str; 4] = ["minimum_trade_value", "position_size_type", "position_size_value", "match_threshold"];
+const KINDS: [&str; 3] = ["committee", "individual", "technical"];
 
 /// The length of the longest agent id. The same as the storage crate's `AgentId` takes.
 const ID_CHARS_MAX: usize = 64;
@@ -16,11 +22,18 @@ const ID_CHARS_MAX: usize = 64;
 /// The content of the agents file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Agents {
+    source: String,
     list: Vec<Agent>,
     global_parameters: Map<String, Json>,
 }
 
 impl Agents {
+    /// Where they come from: the file as the operator wrote it, or `the built-in agents`.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// All agents, enabled or not, in the order of the file.
     #[must_use]
     pub fn list(&self) -> &[Agent] {
@@ -108,6 +121,9 @@ fn parse(text: &str, file: &Path, shown: &str, reader: &mut Reader<'_>) -> Resul
     let mut json: Json = serde_json::from_str(text)
         .map_err(|error| Error::malformed(file, error.line().max(1), format!("not JSON: {error}")))?;
     let mut check = Check { source: shown, reader };
+    if let Some(fields) = json.as_object() {
+        check.lookalikes("", fields, &["agents", "global_parameters"]);
+    }
     let list = match json.get_mut("agents").map(Json::take) {
         Some(Json::Array(agents)) => agents,
         found => {
@@ -132,7 +148,7 @@ fn parse(text: &str, file: &Path, shown: &str, reader: &mut Reader<'_>) -> Resul
             Map::new()
         }
     };
-    Ok(Agents { list, global_parameters })
+    Ok(Agents { source: shown.to_owned(), list, global_parameters })
 }
 
 /// Reads one agent, field by field, so that all its faults are found and each names its place.
@@ -153,8 +169,9 @@ impl Check<'_, '_> {
     }
 
     fn agent(&mut self, at: &str, json: &Json) -> Agent {
-        if !json.is_object() {
-            self.fault(at, "must be an object", Some(json), r#"{"id": "nancy_pelosi", …}"#);
+        match json.as_object() {
+            Some(fields) => self.lookalikes(at, fields, &FIELDS),
+            None => self.fault(at, "must be an object", Some(json), r#"{"id": "nancy_pelosi", …}"#),
         }
         let id = self.text(at, json, "id", "nancy_pelosi");
         if !id.is_empty() && !is_id(&id) {
@@ -165,7 +182,13 @@ impl Check<'_, '_> {
             "committee" => AgentKind::Committee,
             "individual" => AgentKind::Individual,
             "technical" => AgentKind::Technical,
-            other => AgentKind::Other(other.to_owned()),
+            other => {
+                if KINDS.iter().any(|known| is_lookalike(other, known)) {
+                    let rule = format!("must be one of {}, or a name of its own", KINDS.join(", "));
+                    self.fault(&format!("{at}.type"), &rule, json.get("type"), "individual");
+                }
+                AgentKind::Other(other.to_owned())
+            }
         };
         let politicians = self.politicians(at, json, &kind);
         let parameters = self.parameters(at, json);
@@ -184,6 +207,16 @@ impl Check<'_, '_> {
             kind,
             politicians,
             parameters,
+        }
+    }
+
+    /// Faults for fields that are a slip or two away from a known one; other unknown fields are somebody's own.
+    fn lookalikes(&mut self, at: &str, fields: &Map<String, Json>, known: &[&str]) {
+        for name in fields.keys() {
+            if let Some(meant) = known.iter().find(|known| is_lookalike(name, known)) {
+                let key = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                self.fault(&key, "must be a known field", Some(&Json::from(name.as_str())), meant);
+            }
         }
     }
 
@@ -231,14 +264,31 @@ impl Check<'_, '_> {
                 Map::new()
             }
         };
-        if let Some(found) = parameters.get("match_threshold")
-            && !found.as_f64().is_some_and(|x| x > 0.0 && x <= 1.0)
-        {
-            let key = format!("{at}.parameters.match_threshold");
-            self.fault(&key, "must be a number above 0 and at most 1", Some(found), "0.85");
-        }
+        self.lookalikes(&format!("{at}.parameters"), &parameters, &PARAMETERS);
+        let mut check = |name: &str, rule: &str, good: &dyn Fn(&Json) -> bool, example: &str| {
+            if let Some(found) = parameters.get(name)
+                && !good(found)
+            {
+                self.fault(&format!("{at}.parameters.{name}"), rule, Some(found), example);
+            }
+        };
+        let number = |json: &Json, good: fn(f64) -> bool| json.as_f64().is_some_and(good);
+        check(
+            "match_threshold",
+            "must be a number above 0 and at most 1",
+            &|j| number(j, |x| x > 0.0 && x <= 1.0),
+            "0.85",
+        );
+        check("minimum_trade_value", "must be a number from 0 up", &|j| number(j, |x| x >= 0.0), "50000");
+        check("position_size_value", "must be a number above 0", &|j| number(j, |x| x > 0.0), "100");
+        let size_type = |j: &Json| j.as_str().is_some_and(|text| SizeType::parse(text, Path::new("")).is_some());
+        check("position_size_type", &format!("must be {}", SizeType::RULE), &size_type, "fixed");
         parameters
     }
+}
+
+fn is_lookalike(name: &str, known: &str) -> bool {
+    name != known && strsim::osa_distance(&name.to_ascii_lowercase(), known) <= 2
 }
 
 fn is_id(id: &str) -> bool {

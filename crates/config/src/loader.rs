@@ -22,15 +22,15 @@ mod crosscheck;
 /// What is not set is taken from the process: its working folder and its environment.
 ///
 /// ```
-/// let folder = std::env::temp_dir();
+/// let folder = tempfile::tempdir()?;
 /// let settings = trading_config::Settings::loader()
-///     .root(folder)
+///     .root(folder.path())
 ///     .environment([("LOG_LEVEL", "WARNING")])
 ///     .set("monitoring.port", "0")
 ///     .load()?;
 /// assert_eq!(settings.logging.level, trading_config::Level::Warn);
 /// assert_eq!(settings.monitoring.port, 0);
-/// # Ok::<(), trading_config::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Loader {
@@ -181,25 +181,24 @@ fn from_environment(variables: Vec<(OsString, OsString)>, faults: &mut Vec<Fault
         let Ok(variable) = name.into_string() else { continue };
         match value.into_string() {
             Ok(text) => settings.push(Setting { source: format!("variable {variable}"), variable, text }),
-            Err(_) => {
-                if let Some(key) = section::keys().find(|key| key.variable() == variable) {
-                    faults.push(Fault {
-                        key: key.path(),
-                        rule: "must be Unicode text".to_owned(),
-                        found: "bytes that are not UTF-8".to_owned(),
-                        source: format!("variable {variable}"),
-                        hint: reader::example(key),
-                    });
-                }
-            }
+            Err(_) if section::variables().any(|known| known == variable) => faults.push(Fault {
+                key: section::keys()
+                    .find(|key| key.variable() == variable)
+                    .map_or_else(|| variable.to_ascii_lowercase(), Key::path),
+                rule: "must be Unicode text".to_owned(),
+                found: "bytes that are not UTF-8".to_owned(),
+                source: format!("variable {variable}"),
+                hint: "write the value in UTF-8".to_owned(),
+            }),
+            Err(_) => {}
         }
     }
     settings
 }
 
 fn environment(variables: &[Setting], faults: &mut Vec<Fault>) -> Environment {
-    const NAME: &str = "ENVIRONMENT";
-    let found = variables.iter().rfind(|setting| setting.variable == NAME && !setting.text.trim().is_empty());
+    let found =
+        variables.iter().rfind(|setting| setting.variable == section::ENVIRONMENT && !setting.text.trim().is_empty());
     let Some(Setting { text, source, .. }) = found else { return Environment::Development };
     Environment::parse(text, Path::new("")).unwrap_or_else(|| {
         faults.push(Fault {
@@ -207,7 +206,7 @@ fn environment(variables: &[Setting], faults: &mut Vec<Fault>) -> Environment {
             rule: format!("must be {}", Environment::RULE),
             found: reader::quote(text),
             source: source.clone(),
-            hint: format!("for example {NAME}=development"),
+            hint: format!("for example {}=development", section::ENVIRONMENT),
         });
         Environment::Development
     })
@@ -216,30 +215,33 @@ fn environment(variables: &[Setting], faults: &mut Vec<Fault>) -> Environment {
 /// Faults for variables that nobody reads and that somebody surely meant for us.
 fn refuse_lookalikes(variables: &[Setting], faults: &mut Vec<Fault>) {
     for Setting { variable, source, .. } in variables {
-        if variable == "ENVIRONMENT" || section::keys().any(|key| key.variable() == variable.as_str()) {
+        if section::variables().any(|known| known == variable.as_str()) {
             continue;
         }
         let ours = section::keys().any(|key| {
             let prefix = key.section.split('.').next().unwrap_or_default().to_ascii_uppercase();
             variable.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with("__"))
         });
-        let distance = |key: &Key| strsim::osa_distance(&key.variable(), variable);
-        let Some(nearest) = section::keys().min_by_key(|key| distance(key)) else { continue };
+        let distance = |known: &str| strsim::osa_distance(known, variable);
+        let Some(nearest) = section::variables().min_by_key(|known| distance(known)) else { continue };
         // One slip of the finger. Two would take SMTP_HOST, which other programs read, for SMTP_PORT.
-        if ours || distance(nearest) == 1 {
+        if ours || distance(&nearest) == 1 {
             faults.push(Fault {
                 key: variable.clone(),
                 rule: "must be a known variable".to_owned(),
                 found: "an unknown one".to_owned(),
                 source: source.clone(),
-                hint: format!("did you mean {}?", nearest.variable()),
+                hint: format!("did you mean {nearest}?"),
             });
         }
     }
 }
 
 fn unknown_override(path: &str) -> Fault {
-    let nearest = section::keys().map(Key::path).min_by_key(|key| strsim::osa_distance(key, path)).unwrap_or_default();
+    // Also by its variable: that is the name in `.env`.
+    let distance =
+        |key: &&Key| strsim::osa_distance(&key.path(), path).min(strsim::osa_distance(&key.variable(), path));
+    let nearest = section::keys().min_by_key(distance).map(Key::path).unwrap_or_default();
     Fault {
         key: path.to_owned(),
         rule: "must be a known key".to_owned(),

@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
         let fault = Fault {
             key: key.path(),
             rule: format!("must be {rule}"),
-            found: if T::SECRET { "a secret".to_owned() } else { describe(found) },
+            found: describe::<T>(found),
             source: self.source(key),
             hint: example(key),
         };
@@ -134,12 +134,13 @@ fn text(found: &Found) -> Option<String> {
     }
 }
 
-fn describe(found: &Found) -> String {
+fn describe<T: Value>(found: &Found) -> String {
     match found {
+        _ if T::SECRET => "a secret".to_owned(),
         Found::Dict(..) => "a table".to_owned(),
         Found::Array(..) => "a list".to_owned(),
         Found::Empty(..) => "nothing".to_owned(),
-        _ => quote(&text(found).unwrap_or_default()),
+        _ => T::show(&text(found).unwrap_or_default()),
     }
 }
 

@@ -101,6 +101,14 @@ macro_rules! section {
 }
 use section;
 
+/// Chooses the TOML file, and so is no key in one.
+pub(crate) const ENVIRONMENT: &str = "ENVIRONMENT";
+
+/// Every variable that is read.
+pub(crate) fn variables() -> impl Iterator<Item = Cow<'static, str>> {
+    std::iter::once(Cow::Borrowed(ENVIRONMENT)).chain(keys().map(Key::variable))
+}
+
 /// The keys of all sections.
 pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
     [

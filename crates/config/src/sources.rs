@@ -63,16 +63,20 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return Err(failed(io::Error::other("not a regular file"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A link that leads nowhere was meant to lead somewhere.
+            return if fs::symlink_metadata(path).is_ok() { Err(failed(error)) } else { Ok(None) };
+        }
         Err(error) => return Err(failed(error)),
     }
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(failed)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(failed(io::Error::other("larger than 1 MiB")));
     }
-    Ok(Some(text))
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error())))
 }
 
 /// The nearest `.env` from `folder` upward, not above `root`.
@@ -81,7 +85,7 @@ pub(crate) fn dotenv(folder: &Path, root: &Path) -> PathBuf {
         .ancestors()
         .take_while(|ancestor| ancestor.starts_with(root))
         .map(|ancestor| ancestor.join(".env"))
-        .find(|path| path.exists())
+        .find(|path| fs::symlink_metadata(path).is_ok())
         .unwrap_or_else(|| root.join(".env"))
 }
 

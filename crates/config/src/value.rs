@@ -11,12 +11,18 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 
+use crate::reader::quote;
+
 /// A type that a setting can have.
 pub(crate) trait Value: Sized {
     /// What a good text is, as the end of "must be …".
     const RULE: &'static str;
     /// If the text must never be shown.
     const SECRET: bool = false;
+    /// The text for a message: without what may be a secret.
+    fn show(text: &str) -> String {
+        if Self::SECRET { "a secret".to_owned() } else { quote(text) }
+    }
     /// The value, or `None` if the text breaks [`RULE`](Self::RULE). Relative paths start at `root`.
     fn parse(text: &str, root: &Path) -> Option<Self>;
 }
@@ -106,6 +112,15 @@ impl Value for http::Uri {
         let authority = uri.authority().is_some_and(|a| !a.host().is_empty() && !a.as_str().contains('@'));
         (scheme && authority && uri.query().is_none() && !text.contains('#')).then_some(uri)
     }
+    // A password before the host, and a token in the query, are what people put into addresses.
+    fn show(text: &str) -> String {
+        let shown = match (text.rsplit_once('@'), text.split_once(['?', '#'])) {
+            (Some((_, host)), _) => format!("…@{}", host.split(['?', '#']).next().unwrap_or_default()),
+            (None, Some((address, _))) => format!("{address}?…"),
+            (None, None) => text.to_owned(),
+        };
+        quote(&shown)
+    }
 }
 
 impl Value for String {
@@ -128,6 +143,9 @@ impl Value for SecretString {
 impl<T: Value> Value for Option<T> {
     const RULE: &'static str = T::RULE;
     const SECRET: bool = T::SECRET;
+    fn show(text: &str) -> String {
+        T::show(text)
+    }
     fn parse(text: &str, root: &Path) -> Option<Self> {
         if text.trim().is_empty() { Some(None) } else { T::parse(text, root).map(Some) }
     }
@@ -157,10 +175,11 @@ impl ProjectPath {
 }
 
 impl Value for ProjectPath {
-    const RULE: &'static str = "a path that is not empty";
+    const RULE: &'static str = "a path, written out: `~` is not expanded, and a NUL is part of none";
     fn parse(text: &str, root: &Path) -> Option<Self> {
         let text = text.trim();
-        (!text.is_empty() && !text.contains('\0')).then(|| Self { root: root.to_owned(), path: text.into() })
+        (!text.is_empty() && !text.starts_with('~') && !text.contains('\0'))
+            .then(|| Self { root: root.to_owned(), path: text.into() })
     }
 }
 

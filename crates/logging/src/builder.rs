@@ -33,6 +33,7 @@ pub struct Builder {
 }
 
 impl Builder {
+    #[expect(clippy::disallowed_methods, reason = "the console is one of the places where lines go")]
     pub(crate) fn new(options: Options) -> Self {
         let console: Option<Box<dyn Write + Send>> = match options.console {
             Console::Off => None,
@@ -139,6 +140,22 @@ impl Builder {
                 Err(undo(error))
             }
         }
+    }
+}
+
+impl Options {
+    /// Tries them out: whether log files can be written there. Leaves nothing behind, so that a program can ask before it
+    /// does anything else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`], [`Error::CreateFolder`] or [`Error::Write`].
+    pub fn check(&self) -> Result<(), Error> {
+        check(self)?;
+        let components = Components::new(self.components.clone())?;
+        let names = std::iter::once(MAIN).chain(components.names().iter().map(String::as_str));
+        Folder::prepare(&self.folder, names)?.undo();
+        Ok(())
     }
 }
 

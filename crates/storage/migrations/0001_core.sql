@@ -1,6 +1,14 @@
 -- Amounts are scaled integers: money, prices and percentages at 6 decimals, quantities at 9.
 -- Times are microseconds since 1970 in UTC, days are 'YYYY-MM-DD'.
 
+CREATE TABLE record (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    instance_id TEXT    NOT NULL CHECK (length(instance_id) = 32),
+    created_at  INTEGER NOT NULL,
+    -- If it was filled with made-up trades, from this seed.
+    sample_seed INTEGER
+) STRICT;
+
 CREATE TABLE agents (
     id           TEXT    PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 64),
     name         TEXT    NOT NULL CHECK (name <> ''),
@@ -31,10 +39,52 @@ CREATE TABLE trades (
     last_updated      INTEGER NOT NULL
 ) STRICT;
 
+-- One index for each query that exists. A page is newest first by id, which every index ends with.
+CREATE INDEX trades_of_agent ON trades (agent_id);
+CREATE INDEX trades_of_ticker ON trades (ticker);
+CREATE INDEX trades_of_day ON trades (trade_date);
+CREATE INDEX trades_by_time ON trades (created_at);
+-- Nearly all trades end up filled: those are found by walking the table, and the index stays small.
+CREATE INDEX trades_by_status ON trades (order_status) WHERE order_status <> 'filled';
+CREATE INDEX trades_open ON trades (id)
+    WHERE order_status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected');
+
 -- A trade is a fact: it may change its state, and it never goes away.
 CREATE TRIGGER trades_are_kept BEFORE DELETE ON trades
 BEGIN
     SELECT RAISE (ABORT, 'trades are never deleted');
+END;
+
+CREATE TRIGGER trades_keep_their_intent
+BEFORE UPDATE OF id, client_order_id, agent_id, ticker, side, order_type, quantity, source_politician, source_trade_date,
+    trade_date, created_at ON trades
+BEGIN
+    SELECT RAISE (ABORT, 'what an order asked for is never changed');
+END;
+
+-- What a trade was after each change of it. The hash covers the event, the order that the trade records, and the hash
+-- before, so that no past event can be changed without all later ones.
+CREATE TABLE trade_events (
+    sequence        INTEGER PRIMARY KEY CHECK (sequence > 0),
+    trade_id        INTEGER NOT NULL REFERENCES trades (id),
+    order_status    TEXT    NOT NULL,
+    price           INTEGER,
+    alpaca_order_id TEXT,
+    execution_date  INTEGER,
+    recorded_at     INTEGER NOT NULL,
+    hash            BLOB    NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+CREATE INDEX trade_events_of_trade ON trade_events (trade_id);
+
+CREATE TRIGGER trade_events_are_kept BEFORE DELETE ON trade_events
+BEGIN
+    SELECT RAISE (ABORT, 'events are never deleted');
+END;
+
+CREATE TRIGGER trade_events_are_not_changed BEFORE UPDATE ON trade_events
+BEGIN
+    SELECT RAISE (ABORT, 'events are never changed');
 END;
 
 CREATE TABLE agent_positions (
@@ -48,6 +98,8 @@ CREATE TABLE agent_positions (
     last_updated   INTEGER NOT NULL,
     PRIMARY KEY (agent_id, ticker)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX agent_positions_by_value ON agent_positions (agent_id, market_value DESC, ticker);
 
 CREATE TABLE daily_performance (
     agent_id         TEXT    NOT NULL REFERENCES agents (id),
@@ -92,3 +144,12 @@ SELECT agent_id, date,
            abs(total_return_pct) % 1000000) AS total_return_pct,
        strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1e6, 'unixepoch') AS created_at
 FROM daily_performance;
+
+CREATE VIEW trade_events_view AS
+SELECT sequence, trade_id, order_status,
+       iif(price IS NULL, NULL, format('%d.%06d', price / 1000000, price % 1000000)) AS price,
+       alpaca_order_id,
+       strftime('%Y-%m-%dT%H:%M:%fZ', execution_date / 1e6, 'unixepoch') AS execution_date,
+       strftime('%Y-%m-%dT%H:%M:%fZ', recorded_at / 1e6, 'unixepoch') AS recorded_at,
+       lower(hex(hash)) AS hash
+FROM trade_events;

@@ -27,16 +27,23 @@ impl Scale {
     /// [`Error::Amount`] if it does not fit exactly: nothing is rounded here.
     pub(crate) fn encode(self, field: &'static str, value: Decimal) -> Result<i64, Error> {
         let decimals = self.decimals();
-        let refused = || Error::Amount {
-            field,
-            value: value.to_string(),
-            decimals,
-            limit: Decimal::from_i128_with_scale(i128::from(i64::MAX), decimals).trunc().to_string(),
+        let refused = || {
+            let limit = Decimal::from_i128_with_scale(i128::from(i64::MAX), decimals).trunc();
+            let rule = format!("{decimals} decimals at the most, and less than {limit}");
+            Error::Amount { field, value: value.to_string(), rule }
         };
         let exact = value.normalize();
         let missing = decimals.checked_sub(exact.scale()).ok_or_else(refused)?;
         let scaled = 10_i128.checked_pow(missing).and_then(|factor| exact.mantissa().checked_mul(factor));
         scaled.and_then(|scaled| i64::try_from(scaled).ok()).ok_or_else(refused)
+    }
+
+    /// [`encode`](Self::encode), for what must be above zero.
+    pub(crate) fn encode_positive(self, field: &'static str, value: Decimal) -> Result<i64, Error> {
+        match self.encode(field, value)? {
+            scaled if scaled > 0 => Ok(scaled),
+            _ => Err(Error::Amount { field, value: value.to_string(), rule: "more than 0".to_owned() }),
+        }
     }
 
     /// The value that `scaled` stands for.

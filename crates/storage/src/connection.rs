@@ -1,19 +1,124 @@
 //! Opening SQLite: the one place where it happens, with the settings that the record depends on.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs, io,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, config::DbConfig, types::Value};
 
-use crate::{Error, Options};
+use crate::{Error, Head, Options, error::Cause, event::hex, transaction::now};
 
 /// Marks a database as ours: "TrAu" in ASCII.
 pub(crate) const APPLICATION_ID: i32 = 0x5472_4175;
 
-/// Opens an existing file for writing and checks that it is ours.
+/// The oldest SQLite that does not lose commits when connections write and checkpoint at once: 3.51.3.
+const LIBRARY_MIN: i32 = 3_051_003;
+
+/// Refuses a SQLite that loses commits. Ours is compiled in; another could be linked.
+pub(crate) fn check_library() -> Result<(), Error> {
+    if rusqlite::version_number() < LIBRARY_MIN {
+        return Err(Error::Library { found: rusqlite::version(), needed: "3.51.3" });
+    }
+    Ok(())
+}
+
+/// That there is a database of ours, found out without changing anything: neither a write-ahead log nor an index of it is
+/// opened, since a foreign or emptied file would lose them to SQLite's tidying.
+pub(crate) fn probe(path: &Path) -> Result<(), Error> {
+    let owned = || path.to_owned();
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => return Err(Error::NotAFile { path: owned() }),
+        Ok(metadata) if metadata.len() == 0 => return Err(Error::Emptied { path: owned() }),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            refuse_leftovers(path)?;
+            return Err(Error::Missing { path: owned() });
+        }
+        // Of another error SQLite's answer has the reason.
+        Ok(_) | Err(_) => {}
+    }
+    let connection = open_settled(path)?;
+    // Only the first page is looked at: the rest is whole together with the log, which was left aside. Without this, SQLite
+    // would compare the file's length with what the page says.
+    connection.execute_batch("PRAGMA writable_schema = ON").map_err(|source| opening(path, source))?;
+    let application_id: i32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|e| opening(path, e))?;
+    if application_id == APPLICATION_ID {
+        return Ok(());
+    }
+    let earlier = ["trades", "agent_positions", "daily_performance"];
+    if earlier.into_iter().all(|table| connection.table_exists(None, table).unwrap_or(false)) {
+        return Err(Error::Earlier { path: owned() });
+    }
+    Err(Error::Foreign { path: owned(), application_id })
+}
+
+/// Opens a file that nobody writes, for reading only: no lock is taken, no log beside it is looked at, and none is left there.
+pub(crate) fn open_settled(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    #[expect(clippy::disallowed_methods, reason = "one of the places where SQLite is opened")]
+    let connection = Connection::open_with_flags(immutable_uri(path), flags).map_err(|source| opening(path, source))?;
+    set_up_reader(&connection).map_err(|source| opening(path, source))?;
+    Ok(connection)
+}
+
+/// Opens an empty file that is to become a copy of a database. It is worth nothing before the copy is complete, so nothing is
+/// done for it to survive until then.
+pub(crate) fn open_target(path: &Path) -> Result<Connection, Error> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, Duration::ZERO)?;
+    connection
+        .execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
+        .map_err(|source| opening(path, source))?;
+    Ok(connection)
+}
+
+/// Refuses a place where files of a database that is gone are left: SQLite would replay them into a new one.
+pub(crate) fn refuse_leftovers(path: &Path) -> Result<(), Error> {
+    for leftover in ["wal", "shm", "journal"].map(|ending| with_ending(path, ending)) {
+        if fs::symlink_metadata(&leftover).is_ok() {
+            return Err(Error::Leftover { path: path.to_owned(), leftover });
+        }
+    }
+    Ok(())
+}
+
+/// Not followed by any lock or log: the file is read as if nobody else had it.
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// Opens an existing file for writing, after a [`probe`] of it.
 pub(crate) fn open_writer(options: &Options) -> Result<Connection, Error> {
     let connection = open(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE, options.busy_timeout)?;
-    check_application_id(&connection, &options.path)?;
+    // SQLite opens for reading what this user may not write, and would leave files of this user's beside it.
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(|source| opening(&options.path, source))? {
+        return Err(Error::ReadOnly { path: options.path.clone() });
+    }
     set_up_writer(&connection, &options.path)?;
+    Ok(connection)
+}
+
+/// Whether closing this connection, as the last one, folds the write-ahead log into the file.
+pub(crate) fn tidy_on_close(connection: &Connection, tidy: bool) -> Result<(), Error> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !tidy)
+        .map(drop)
+        .map_err(Error::query("say what closing does"))
+}
+
+/// Opens an existing file for reading only, after a [`probe`] of it.
+pub(crate) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, busy_timeout)?;
+    set_up_reader(&connection).map_err(|source| opening(path, source))?;
     Ok(connection)
 }
 
@@ -27,8 +132,8 @@ pub(crate) fn open_new(path: &Path, busy_timeout: Duration) -> Result<Connection
     Ok(connection)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where SQLite is opened")]
-fn open(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Result<Connection, Error> {
+#[expect(clippy::disallowed_methods, reason = "one of the places where SQLite is opened")]
+pub(crate) fn open(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Result<Connection, Error> {
     // NOFOLLOW is left out: operators put the data folder on another disk with a link.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|source| opening(path, source))?;
@@ -40,38 +145,32 @@ fn opening(path: &Path, source: rusqlite::Error) -> Error {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => Error::NotADatabase { path },
+        Some(ErrorCode::DatabaseCorrupt) => Error::Damaged { path, what: source.to_string() },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Locked { path },
         _ => Error::Open { path, source: source.into() },
     }
 }
 
-fn check_application_id(connection: &Connection, path: &Path) -> Result<(), Error> {
-    let application_id =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|e| opening(path, e))?;
-    if application_id == APPLICATION_ID {
-        Ok(())
-    } else {
-        // An emptied file ends here too: SQLite takes it for a new database, and we do not.
-        Err(Error::Foreign { path: path.to_owned(), application_id })
-    }
-}
-
 fn set_up_writer(connection: &Connection, path: &Path) -> Result<(), Error> {
-    // FULL, because with NORMAL a power cut takes acknowledged commits along.
+    // FULL, because with NORMAL a power cut takes acknowledged commits along. The cache is 64 MiB at the most, because
+    // the default of 2 halves the speed of bulk writes.
     connection
         .execute_batch(
             "PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
-             PRAGMA trusted_schema = OFF;",
+             PRAGMA trusted_schema = OFF;
+             PRAGMA cache_size = -65536;",
         )
         .map_err(|source| opening(path, source))?;
+    connection.set_prepared_statement_cache_capacity(64);
     for (pragma, expected) in
         [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("trusted_schema", "0")]
     {
-        let found: rusqlite::types::Value =
+        let found: Value =
             connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(|source| opening(path, source))?;
         let found = match found {
-            rusqlite::types::Value::Integer(number) => number.to_string(),
-            rusqlite::types::Value::Text(text) => text,
+            Value::Integer(number) => number.to_string(),
+            Value::Text(text) => text,
             other => format!("{other:?}"),
         };
         if found != expected {
@@ -79,4 +178,80 @@ fn set_up_writer(connection: &Connection, path: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+pub(crate) fn set_up_reader(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")
+}
+
+/// Gives a new database its name.
+pub(crate) fn name_instance(connection: &Connection) -> Result<(), Error> {
+    let instance_id = format!("{:032x}", fastrand::u128(..));
+    connection
+        .execute(
+            "INSERT INTO record (id, instance_id, created_at) VALUES (1, ?1, ?2)",
+            (instance_id, now().timestamp_micros()),
+        )
+        .map(drop)
+        .map_err(Error::query("name the database"))
+}
+
+pub(crate) fn instance_id(connection: &Connection) -> Result<String, Error> {
+    connection
+        .query_row("SELECT instance_id FROM record", [], |row| row.get(0))
+        .map_err(Error::query("read the database's name"))
+}
+
+/// The end of the chain.
+pub(crate) fn head(connection: &Connection, instance_id: &str) -> Result<Head, Error> {
+    let last = connection
+        .query_row("SELECT sequence, hash FROM trade_events ORDER BY sequence DESC LIMIT 1", [], |row| {
+            Ok(Head { sequence: row.get(0)?, hash: row.get(1)? })
+        })
+        .optional()
+        .map_err(Error::query("read the chain"))?;
+    Ok(last.unwrap_or_else(|| Head::of_instance(instance_id)))
+}
+
+/// That the chain leads through `head`.
+pub(crate) fn check_passes(connection: &Connection, path: &Path, head: &Head) -> Result<(), Error> {
+    if head.sequence == 0 {
+        return Ok(());
+    }
+    let sequence = head.sequence;
+    let found: Option<[u8; 32]> = connection
+        .query_row("SELECT hash FROM trade_events WHERE sequence = ?1", [sequence], |row| row.get(0))
+        .optional()
+        .map_err(Error::query("read the chain"))?;
+    let what = match found {
+        Some(found) if found == head.hash => return Ok(()),
+        Some(found) => format!("event {sequence} is another one ({})", hex(&found)),
+        None => format!("event {sequence} and what followed is gone"),
+    };
+    Err(Error::HeadMismatch { path: path.to_owned(), what })
+}
+
+/// Folds the write-ahead log into the file, and cuts it where no reader needs it any more.
+pub(crate) fn checkpoint(connection: &Connection) -> Result<(), Error> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+        .map(drop)
+        .map_err(Error::query("fold the write-ahead log"))
+}
+
+/// The path of a database's write-ahead log.
+pub(crate) fn wal(path: &Path) -> PathBuf {
+    with_ending(path, "wal")
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-");
+    name.push(ending);
+    name.into()
+}
+
+/// What is said of a SQLite that gave a transaction up by itself, on a full disk for example.
+pub(crate) fn given_up() -> Cause {
+    Cause::text("SQLite gave the transaction up")
 }

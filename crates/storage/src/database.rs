@@ -1,33 +1,67 @@
-//! The handle: how a database is made, opened, read and written.
+//! The handle: how a database is read, written and closed.
+
+mod opening;
 
 use std::{
     fmt, fs, io,
-    os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::Connection;
 
-use crate::{Error, Options, Reader, Transaction, connection, migration, pool::Pool};
+use crate::{
+    Backup, BackupOptions, Error, Head, Observer, Options, Progress, Reader, Transaction, Verification, backup,
+    connection,
+    error::Cause,
+    head_file::HeadFile,
+    identity::Identity,
+    lock::InstanceLock,
+    migration,
+    pool::Pool,
+    verification,
+    writer::{Seat, Writer},
+};
 
 /// The record: one SQLite file, one writer, several readers.
 ///
 /// Clones share it; it may be used from any thread. There is no other way in than [`read`](Self::read) and
-/// [`transaction`](Self::transaction). The last clone that is dropped closes the file.
+/// [`transaction`](Self::transaction). One process at a time has a database open; the last clone that is dropped closes it.
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    path: PathBuf,
-    busy_timeout: Duration,
+    options: Options,
+    instance_id: String,
     origin: Origin,
-    // Before the writer, so that the writer is closed last and tidies the write-ahead log away.
-    readers: Pool,
-    writer: Mutex<Connection>,
+    head_file: HeadFile,
+    anchored: Mutex<Anchored>,
+    identity: Mutex<Identity>,
+    /// Empty only while it is opened anew.
+    readers: RwLock<Option<Arc<Pool>>>,
+    writer: Writer,
+    reopening: Mutex<()>,
+    /// How often it was opened anew.
+    reopened: AtomicU64,
+    // Last: the next process may come only when all else is closed.
+    _lock: InstanceLock,
+}
+
+/// The heads that this process knows of.
+struct Anchored {
+    /// The last one that was acknowledged.
+    acknowledged: Head,
+    /// The number of the one that was there at the start, or was written last.
+    known: u64,
+    /// When one was last written beside the database, or was to be.
+    written: Option<Instant>,
 }
 
 /// How a database came to be open.
@@ -40,7 +74,7 @@ pub enum Origin {
     },
     /// It was there, and its schema was brought up to date.
     Migrated {
-        /// The version before.
+        /// The version of our own tables before.
         from: u32,
         /// The newest.
         to: u32,
@@ -52,69 +86,34 @@ pub enum Origin {
     },
 }
 
+/// How large the files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sizes {
+    /// The database itself.
+    pub file_bytes: u64,
+    /// The write-ahead log beside it; it is folded into the file by and by.
+    pub wal_bytes: u64,
+}
+
 impl Database {
-    /// Creates a database, and its folder (0700) where that is missing, and opens it. Blocks on the disk.
-    ///
-    /// The new file (0600) appears at its path complete, or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Exists`] if there is anything at the path, [`Error::Create`] if folder or file cannot be made.
-    pub fn create(options: &Options) -> Result<Self, Error> {
-        let path = options.path.as_path();
-        let exists = || Error::Exists { path: path.to_owned() };
-        let failed = |source| Error::Create { path: path.to_owned(), source };
-        if fs::symlink_metadata(path).is_ok() {
-            return Err(exists());
-        }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
+    fn new(options: &Options, writer: Connection, lock: InstanceLock, origin: Origin) -> Result<Self, Error> {
+        let instance_id = connection::instance_id(&writer)?;
+        let head = connection::head(&writer, &instance_id)?;
+        let inner = Inner {
+            head_file: HeadFile::of(&options.path, instance_id.clone()),
+            anchored: Mutex::new(Anchored { acknowledged: head, known: head.sequence, written: None }),
+            identity: Mutex::new(Identity::of(&options.path)?),
+            readers: RwLock::new(Some(Arc::new(Pool::new(options)))),
+            writer: Writer::new(writer, head, options.busy_timeout, options.group_max),
+            reopening: Mutex::new(()),
+            reopened: AtomicU64::new(0),
+            options: options.clone(),
+            instance_id,
+            origin,
+            _lock: lock,
         };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        // Made under another name: whatever stands at the path was finished once, so an empty file there is a loss.
-        let unfinished =
-            tempfile::Builder::new().prefix(".new-database-").tempfile_in(folder).map_err(failed)?.into_temp_path();
-        let mut writer = connection::open_new(&unfinished, options.busy_timeout)?;
-        migration::migrate(&mut writer, path)?;
-        // Closing the only connection moves the write-ahead log into the file and removes it.
-        writer.close().map_err(|(_, source)| Error::Open { path: path.to_owned(), source: source.into() })?;
-        unfinished.persist_noclobber(path).map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => exists(),
-            _ => failed(error.error),
-        })?;
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-
-        let writer = connection::open_writer(options)?;
-        Ok(Self::new(options, writer, Origin::Created { version: migration::newest() }))
-    }
-
-    /// Opens an existing database and brings its schema up to date. Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`Error::Missing`], [`Error::NotADatabase`], [`Error::Foreign`], [`Error::Newer`], [`Error::MigrationEdited`],
-    /// [`Error::Migration`], [`Error::Pragma`] or [`Error::Open`]. But for a migration that failed half-way through
-    /// several, the file is as it was.
-    pub fn open(options: &Options) -> Result<Self, Error> {
-        match fs::metadata(&options.path) {
-            Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => return Err(Error::NotADatabase { path: options.path.clone() }),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Err(Error::Missing { path: options.path.clone() });
-            }
-            // SQLite's answer has the reason.
-            Err(_) => {}
-        }
-        let mut writer = connection::open_writer(options)?;
-        let from = migration::migrate(&mut writer, &options.path)?;
-        let to = migration::newest();
-        let origin = if from == to { Origin::Current { version: to } } else { Origin::Migrated { from, to } };
-        Ok(Self::new(options, writer, origin))
-    }
-
-    fn new(options: &Options, writer: Connection, origin: Origin) -> Self {
-        let readers = Pool::new(options);
-        let Options { path, busy_timeout, .. } = options.clone();
-        Self { inner: Arc::new(Inner { path, busy_timeout, origin, readers, writer: Mutex::new(writer) }) }
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// How it came to be open.
@@ -126,51 +125,275 @@ impl Database {
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.inner.path
+        &self.inner.options.path
+    }
+
+    /// The name that the database was given when it was created: 32 hexadecimal digits. Its backups have the same.
+    #[must_use]
+    pub fn instance_id(&self) -> &str {
+        &self.inner.instance_id
+    }
+
+    /// The head of the chain, as it was last acknowledged.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.inner.anchored().acknowledged
     }
 
     /// Reads on a connection of the pool that cannot write. Everything that `work` reads is of one moment.
     ///
-    /// Blocks until a connection is free, [`Options::busy_timeout`] at the longest.
+    /// Blocks until a connection is free, [`Options::busy_timeout`] at the longest. A statement that still runs after
+    /// [`Options::read_age_max`] is ended; do not wait for other things within `work`.
     ///
     /// # Errors
-    /// [`Error::PoolTimeout`], or what `work` returns.
+    /// [`Error::PoolTimeout`], [`Error::ReadTooLong`], or what `work` returns.
     pub fn read<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        self.inner.readers.lend(|connection| {
-            // A transaction, because single statements would each see a moment of their own.
-            let tx = connection.transaction().map_err(Error::query("begin to read"))?;
-            work(&Reader::new(&tx))
-        })
+        let readers = self.inner.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let readers = readers.ok_or_else(|| Error::Stopped { source: Cause::text("it is being opened anew") })?;
+        readers.read(work)
     }
 
     /// Writes, whole or not at all: what `work` did is on the disk when this returns `Ok`, and undone when `work` returns
     /// an error or panics.
     ///
-    /// Transactions run one after another; the call blocks until it is its turn. It must not be called from within
-    /// `work`, which would wait for itself.
+    /// Transactions run one after another, in the order of the calls; those that come together share one commit. The call
+    /// blocks until it is its turn, [`Options::busy_timeout`] at the longest, and then until the commit.
     ///
     /// # Errors
-    /// What `work` returns; [`Error::Busy`] if another process held the lock for longer than [`Options::busy_timeout`];
-    /// [`Error::CommitUnknown`] if the disk did not confirm the commit: the transaction may have happened.
+    /// What `work` returns; [`Error::Busy`] if its turn did not come in time, or another program held SQLite's lock;
+    /// [`Error::CommitUnknown`] if the disk did not confirm the commit: the transaction may have happened, and nothing more is
+    /// written ([`Error::Stopped`]) before [`reopen`](Self::reopen); [`Error::RolledBack`] if SQLite gave up the transaction;
+    /// [`Error::Nested`] within a transaction.
     pub fn transaction<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        // Poison tells of a panic in `work`; its transaction was rolled back while the lock was still held.
-        let mut writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        // IMMEDIATE, because a reading transaction that turns to writing fails at once, whatever the time-out.
-        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|source| {
-            match source.sqlite_error_code() {
-                Some(ErrorCode::DatabaseBusy) => Error::Busy { waited: self.inner.busy_timeout },
-                _ => Error::query("begin to write")(source),
-            }
-        })?;
-        let value = work(&Transaction::new(&tx))?;
-        tx.commit().map_err(|source| Error::CommitUnknown { source: source.into() })?;
+        let inner = &*self.inner;
+        inner.check_files()?;
+        let (value, committed) = inner.writer.run(work, |callers, took, head| inner.confirm(callers, took, head))?;
+        if let Some(head) = committed {
+            inner.anchor_if_due(&head);
+        }
         Ok(value)
+    }
+
+    /// Writes the head of the chain beside the database now. It is done by itself after a commit, every
+    /// [`Options::anchor_every`], and at the end.
+    ///
+    /// # Errors
+    /// [`Error::HeadFile`].
+    pub fn anchor(&self) -> Result<Head, Error> {
+        self.inner.anchor()
+    }
+
+    /// Folds the write-ahead log into the file, as far as readers let it, and gives its space back. Blocks writers while it
+    /// runs.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Stopped`], [`Error::Query`].
+    pub fn checkpoint(&self) -> Result<Sizes, Error> {
+        let inner = &*self.inner;
+        let confirm = |callers, took, head| inner.confirm(callers, took, head);
+        let fold = |seat: &mut Seat| inner.identity().while_folding(|| connection::checkpoint(&seat.connection));
+        inner.writer.alone(confirm, fold)??;
+        self.sizes()
+    }
+
+    /// How large the files are, by `stat`.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`] if the database was deleted or replaced since it was opened.
+    pub fn sizes(&self) -> Result<Sizes, Error> {
+        self.inner.check_files()?;
+        let path = self.path();
+        let replaced =
+            |error: io::Error| Error::Replaced { path: path.to_owned(), what: Cause::text(error.to_string()) };
+        let file = fs::metadata(path).map_err(replaced)?;
+        let wal_bytes = fs::metadata(connection::wal(path)).map_or(0, |metadata| metadata.len());
+        Ok(Sizes { file_bytes: file.len(), wal_bytes })
+    }
+
+    /// The version of a component's tables: of ours (`core`), or of a [`MigrationSet`](crate::MigrationSet). `None` if it has
+    /// none here.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn schema_version(&self, component: &str) -> Result<Option<u32>, Error> {
+        self.read(|r| migration::version(r.connection(), component))
+    }
+
+    /// Proves the record whole: SQLite's own checks, and every event of the chain. Reads everything, which takes about ten
+    /// seconds a million trades, beside other reads and writes. `progress` is told how many events are done, of how many.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::ChainBroken`] with the first bad event, [`Error::HeadMismatch`] if the chain does not
+    /// lead to the head beside the database; [`Error::Query`].
+    pub fn verify(&self, progress: impl FnMut(u64, u64)) -> Result<Verification, Error> {
+        // A connection of its own: it takes longer than a read may, and is not one of the few.
+        let connection = connection::open_reader(self.path(), self.inner.options.busy_timeout)?;
+        verification::integrity(&connection, self.path())?;
+        let verification = verification::chain(&connection, self.instance_id(), progress)?;
+        self.inner.head_file.check(&connection)?;
+        Ok(verification)
+    }
+
+    /// Makes a backup: the record as it is at one moment, proven, and then moved into place. Reads and writes go on meanwhile.
+    ///
+    /// The copy is made within one reading transaction, so it takes the same time however much is written; the write-ahead log
+    /// cannot be folded until the copy is complete. The moment has everything that was acknowledged before the call.
+    ///
+    /// # Errors
+    /// [`Error::DiskSpace`] before anything is written; [`Error::BackupFile`], [`Error::Query`]; [`Error::Damaged`],
+    /// [`Error::ChainBroken`], [`Error::BackupDamaged`] if the copy is not good; [`Error::HeadMismatch`] if another file stands at
+    /// the path of the database now. No part of a backup is left then, and those of before stay.
+    pub fn backup(&self, options: &BackupOptions, mut progress: impl FnMut(Progress)) -> Result<Backup, Error> {
+        let head = self.head();
+        let source = connection::open_reader(self.path(), self.inner.options.busy_timeout)?;
+        backup::make(&source, self.path(), options, Some((self.instance_id(), &head)), &mut progress)
+    }
+
+    /// If nothing is written any more, since a commit was not confirmed.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.inner.writer.is_stopped()
+    }
+
+    /// Closes all connections and opens them anew, after [`Error::CommitUnknown`]. What the disk has is then what is read:
+    /// look up whether the transaction in doubt is there. Reads and writes of other threads fail meanwhile.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`Error::HeadMismatch`] also if something that was acknowledged is gone. The record stays
+    /// stopped then.
+    pub fn reopen(&self) -> Result<(), Error> {
+        self.inner.reopen()
+    }
+}
+
+impl Inner {
+    fn anchored(&self) -> MutexGuard<'_, Anchored> {
+        self.anchored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn identity(&self) -> MutexGuard<'_, Identity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_files(&self) -> Result<(), Error> {
+        match self.identity().check() {
+            // While it is opened anew they change; the writer tells.
+            Err(_) if self.writer.is_stopped() => Ok(()),
+            checked => checked.map_err(|what| Error::Replaced { path: self.options.path.clone(), what }),
+        }
+    }
+
+    /// Whether a commit that SQLite reports can be acknowledged: it must have gone into the files that stand at the path.
+    fn confirm(&self, callers: u32, took: Duration, head: Head) -> Result<(), Cause> {
+        self.identity().check()?;
+        // Here, and not when the caller is told: the next commit may overtake that.
+        self.anchored().acknowledged = head;
+        self.tell(|observer| observer.committed(callers, took));
+        Ok(())
+    }
+
+    /// An observer that panics loses what it was told, and nobody else anything.
+    fn tell(&self, what: impl FnOnce(&dyn Observer)) {
+        if let Some(observer) = &self.options.observer {
+            drop(catch_unwind(AssertUnwindSafe(|| what(&**observer))));
+        }
+    }
+
+    fn anchor_if_due(&self, head: &Head) {
+        let mut anchored = self.anchored();
+        let due = anchored.written.is_none_or(|written| written.elapsed() >= self.options.anchor_every);
+        // One that was overtaken leaves it to the one that did.
+        if !due || head.sequence == anchored.known || head.sequence < anchored.acknowledged.sequence {
+            return;
+        }
+        // Also after a failure: a disk that is full should not be asked at every commit.
+        anchored.written = Some(Instant::now());
+        drop(anchored);
+        // The trades are safe; only the proof against a later cut is older than it should be, and the observer was told.
+        drop(self.anchor());
+    }
+
+    fn anchor(&self) -> Result<Head, Error> {
+        // Held while writing, so that an older head never replaces a newer one.
+        let mut anchored = self.anchored();
+        let head = anchored.acknowledged;
+        let written = self.head_file.write(&head);
+        if written.is_ok() {
+            anchored.known = head.sequence;
+        }
+        drop(anchored);
+        self.tell(|observer| match &written {
+            Ok(()) => observer.anchored(&head),
+            Err(error) => observer.anchor_failed(error),
+        });
+        written.map(|()| head)
+    }
+
+    fn close_readers(&self) {
+        let readers = self.readers.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(readers);
+    }
+
+    fn reopen(&self) -> Result<(), Error> {
+        let before = self.reopened.load(Ordering::Acquire);
+        let _one_at_a_time = self.reopening.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.reopened.load(Ordering::Acquire) != before {
+            // Somebody else did it while this call waited.
+            return Ok(());
+        }
+        let confirm = |callers, took, head| self.confirm(callers, took, head);
+        drop(self.writer.stop(confirm, &Cause::text("it is being opened anew"))?);
+        self.close_readers();
+        let path = &self.options.path;
+        connection::probe(path)?;
+        let connection = connection::open_writer(&self.options)?;
+        migration::check(&connection, path, &self.options.migrations)?;
+        // Into the file with it: what was recovered from the log may be in memory only, after a failed sync.
+        connection::checkpoint(&connection)?;
+        let found = connection::instance_id(&connection)?;
+        if found != self.instance_id {
+            let what = format!("its instance is {found}, and that one was {}", self.instance_id);
+            return Err(Error::HeadMismatch { path: path.clone(), what });
+        }
+        let acknowledged = self.anchored().acknowledged;
+        connection::check_passes(&connection, path, &acknowledged)?;
+        self.head_file.check(&connection)?;
+        let head = connection::head(&connection, &self.instance_id)?;
+        *self.identity() = Identity::of(path)?;
+        self.anchored().acknowledged = head;
+        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Pool::new(&self.options)));
+        self.writer.resume(connection, head);
+        self.reopened.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Before the writer, so that the writer is closed last and tidies the write-ahead log away.
+        self.close_readers();
+        let confirm = |callers, took, head| self.confirm(callers, took, head);
+        if let Ok(Some(_seat)) = self.writer.stop(confirm, &Cause::text("it is closed")) {
+            // The observer was told if it failed.
+            drop(self.anchor());
+        }
     }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { path, origin, .. } = &*self.inner;
-        f.debug_struct("Database").field("path", path).field("origin", origin).finish_non_exhaustive()
+        let Inner { options, origin, instance_id, .. } = &*self.inner;
+        f.debug_struct("Database")
+            .field("path", &options.path)
+            .field("instance_id", instance_id)
+            .field("origin", origin)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }

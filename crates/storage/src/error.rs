@@ -1,13 +1,16 @@
 //! What can go wrong with the record.
 //!
-//! A variant is the operation that failed and on what. [`Error::class`](Classify::class) says what to do about it;
+//! A variant is the operation that failed and on what. [`Error::class`](trading_resilience::Classify::class) says what to do about it;
 //! [`Error::CommitUnknown`] is the one that must not be taken for a failure: the transaction may be there.
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+mod advice;
+mod cause;
 
-use trading_resilience::{Class, Classify};
+use std::{io, path::PathBuf, time::Duration};
 
-use crate::{AgentId, ClientOrderId, Order};
+pub use cause::Cause;
+
+use crate::{AgentId, ClientOrderId, Order, StatusUpdate, TradeId};
 
 /// Why the record did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,14 @@ pub enum Error {
         /// Where the new one should be.
         path: PathBuf,
     },
+    /// There is no database at the path, and files of one that was there: they may hold its last transactions.
+    #[error("there is no database at {}, but {} is left of one", path.display(), leftover.display())]
+    Leftover {
+        /// Where the database should be.
+        path: PathBuf,
+        /// What is left.
+        leftover: PathBuf,
+    },
     /// The folder or the file of a new database could not be made.
     #[error("cannot create the database {}", path.display())]
     Create {
@@ -41,11 +52,49 @@ pub enum Error {
         /// What SQLite said.
         source: Cause,
     },
+    /// What stands at the path is no file.
+    #[error("{} is not a file", path.display())]
+    NotAFile {
+        /// Where the database should be.
+        path: PathBuf,
+    },
+    /// The file is empty. A database never is: it was emptied.
+    #[error("the database {} was emptied", path.display())]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is no SQLite database.
     #[error("{} is not a database", path.display())]
     NotADatabase {
         /// The file.
         path: PathBuf,
+    },
+    /// The file is a database of the earlier Python system.
+    #[error("{} is a database of the earlier Python system", path.display())]
+    Earlier {
+        /// The file.
+        path: PathBuf,
+    },
+    /// This user may read the file, and not write it.
+    #[error("this user may not write the database {}", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another program has the file locked.
+    #[error("the database {} is locked by another program", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was deleted or replaced while it was open.
+    #[error("the database {} is not the file that was opened: {what}", path.display())]
+    Replaced {
+        /// Where it was.
+        path: PathBuf,
+        /// What is different.
+        what: Cause,
     },
     /// The file is a SQLite database of another program.
     #[error("{} is a database of another program (its application id is {application_id:#x})", path.display())]
@@ -56,34 +105,65 @@ pub enum Error {
         application_id: i32,
     },
     /// The database was written by a newer version of this program.
-    #[error("the database {} has schema version {found}, and this program knows {known}", path.display())]
+    #[error("the database {} has version {found} of the schema {component}, and this program knows {known}", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
+        /// Whose tables.
+        component: &'static str,
         /// The version of the database.
         found: u32,
         /// The newest version that this program knows.
         known: u32,
     },
+    /// The database has an older schema, and is open for reading only.
+    #[error("the database {} has an older schema than this program reads", path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+    },
     /// A migration that was applied is not the one that this program has under its number.
-    #[error("migration {version} ({name}) of the database {} is not the one that this program knows", path.display())]
+    #[error(
+        "step {version} ({name}) of the schema {component} of the database {} is not the one that this program knows",
+        path.display()
+    )]
     MigrationEdited {
         /// The file.
         path: PathBuf,
+        /// Whose tables.
+        component: &'static str,
         /// The number of the migration.
         version: u32,
         /// Its name in the database.
         name: String,
     },
+    /// A set of migrations breaks a rule.
+    #[error("the migrations of {component} are refused: {rule}")]
+    MigrationSet {
+        /// Whose tables.
+        component: &'static str,
+        /// The rule.
+        rule: &'static str,
+    },
     /// A migration failed; nothing of it is in the database.
-    #[error("migration {version} ({name}) failed")]
+    #[error("step {version} ({name}) of the schema {component} failed")]
     Migration {
+        /// Whose tables.
+        component: &'static str,
         /// The number of the migration.
         version: u32,
         /// Its name.
         name: &'static str,
         /// What SQLite said.
         source: Cause,
+    },
+    /// The SQLite that was linked loses commits.
+    #[error("this is SQLite {found}, and {needed} is the oldest that loses no commits")]
+    Library {
+        /// Its version.
+        found: &'static str,
+        /// The oldest that will do.
+        needed: &'static str,
     },
     /// SQLite did not take a setting that the record depends on.
     #[error("the database {} has {pragma} = {found}, and {expected} is needed", path.display())]
@@ -119,6 +199,153 @@ pub enum Error {
         /// What SQLite said.
         source: Cause,
     },
+    /// SQLite gave the whole transaction up, because of another caller's trouble that shared its commit or of the disk; nothing of it
+    /// is in the database.
+    #[error("the transaction was rolled back")]
+    RolledBack {
+        /// What SQLite said.
+        source: Cause,
+    },
+    /// Nothing is written any more, since a commit was not confirmed: [`Database::reopen`](crate::Database::reopen) first.
+    #[error("the record takes no more writes until it is opened anew")]
+    Stopped {
+        /// Why.
+        source: Cause,
+    },
+    /// A transaction was asked for within a transaction of the same thread. Use
+    /// [`Transaction::nested`](crate::Transaction::nested).
+    #[error("a transaction was begun within a transaction of the same thread")]
+    Nested,
+    /// Another process has the database open for writing.
+    #[error("the database {} is in use by process {}", path.display(), pid.map_or("?".to_owned(), |pid| pid.to_string()))]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// The other process, if it could be told.
+        pid: Option<u32>,
+    },
+    /// The lock file beside the database could not be made or locked.
+    #[error("cannot lock {}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file beside the database that has the head of its chain could not be read or written.
+    #[error("cannot keep the head of the chain in {}", path.display())]
+    HeadFile {
+        /// The head file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The database is not the one that the head file beside it tells of, or has lost events since.
+    #[error("the database {} is not the one that was here before: {what}", path.display())]
+    HeadMismatch {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// The chain of events is broken: somebody changed the record past this program, or the disk did.
+    #[error("the record is damaged at event {sequence}: {what}")]
+    ChainBroken {
+        /// The first event that is wrong.
+        sequence: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// SQLite found the file damaged.
+    #[error("the database {} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that SQLite found.
+        what: String,
+    },
+    /// A file or folder of a backup, or of a restore, could not be read, written or moved.
+    #[error("cannot {operation} {}", path.display())]
+    BackupFile {
+        /// What was to be done with it.
+        operation: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The disk has no room for a backup, or for what is in one. Nothing was begun.
+    #[error("{} has {available_bytes} bytes free, and {needed_bytes} are needed", path.display())]
+    DiskSpace {
+        /// The folder.
+        path: PathBuf,
+        /// How much is needed.
+        needed_bytes: u64,
+        /// How much there is for this user.
+        available_bytes: u64,
+    },
+    /// What is there is not the backup that was made, or none was.
+    #[error("the backup {} is not good: {what}", path.display())]
+    BackupDamaged {
+        /// The backup.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The backup is encrypted, and what was given does not open it.
+    #[error("the backup {} cannot be decrypted: {what}", path.display())]
+    BackupKey {
+        /// The backup.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// A key for backups could not be understood. The error does not show it.
+    #[error("the key is refused: {rule}")]
+    Key {
+        /// The rule.
+        rule: &'static str,
+    },
+    /// The database that a backup was to replace has what the backup does not have.
+    #[error("the backup {} does not have all that {} has: {what}", backup.display(), database.display())]
+    RestoreLoses {
+        /// The backup.
+        backup: PathBuf,
+        /// The database.
+        database: PathBuf,
+        /// What would be lost.
+        what: String,
+    },
+    /// A restore was interrupted while it exchanged the files.
+    #[error("a restore of {} was interrupted, as {} shows", database.display(), journal.display())]
+    RestoreUnfinished {
+        /// The database.
+        database: PathBuf,
+        /// The folder with what is left to be done.
+        journal: PathBuf,
+    },
+    /// A read took longer than [`Options::read_age_max`](crate::Options::read_age_max).
+    #[error("the read took longer than {limit:?}, and old readers let the write-ahead log grow")]
+    ReadTooLong {
+        /// The limit.
+        limit: Duration,
+    },
+    /// There is no trade with this number.
+    #[error("there is no trade {id}")]
+    UnknownTrade {
+        /// The number.
+        id: TradeId,
+    },
+    /// A status that cannot follow the one that the trade has, or that changes what is settled.
+    #[error("trade {id} is {}, and cannot become {update:?}", before.status)]
+    StatusChange {
+        /// The trade.
+        id: TradeId,
+        /// What it is.
+        before: Box<Order>,
+        /// What it was to be.
+        update: Box<StatusUpdate>,
+    },
     /// The agent was not registered.
     #[error("there is no agent {agent}")]
     UnknownAgent {
@@ -126,7 +353,7 @@ pub enum Error {
         agent: AgentId,
     },
     /// An order with this id is recorded, and it is not the same.
-    #[error("order {client_order_id} is recorded as {recorded:?}, and this one is {given:?}")]
+    #[error("order {client_order_id} is recorded with {}", recorded.differences(given))]
     OrderConflict {
         /// The id of both.
         client_order_id: ClientOrderId,
@@ -135,17 +362,15 @@ pub enum Error {
         /// The one that was to be recorded.
         given: Box<Order>,
     },
-    /// An amount that the record cannot hold exactly.
-    #[error("{field} {value} does not fit: it takes {decimals} decimals at the most, and less than {limit}")]
+    /// An amount that the record cannot hold exactly, or that the field cannot have.
+    #[error("{field} {value} does not fit: it takes {rule}")]
     Amount {
         /// The field.
         field: &'static str,
         /// The amount.
         value: String,
-        /// How many decimals the field has.
-        decimals: u32,
-        /// The first amount that is too large.
-        limit: String,
+        /// What fits.
+        rule: String,
     },
     /// A name that breaks its rule.
     #[error("{found:?} is not {rule}")]
@@ -171,6 +396,46 @@ pub enum Error {
         /// What SQLite said.
         source: Cause,
     },
+    /// What was to be imported is a record of this program.
+    #[error("{} is a record of this program, and no database of the earlier Python system", path.display())]
+    Ours {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was to be imported lacks what every database of the earlier system has.
+    #[error("{} is no database of the earlier Python system: it has no {}", path.display(), missing.join(", no "))]
+    NotEarlier {
+        /// The file.
+        path: PathBuf,
+        /// The tables, and as `table.column` the columns, that are missing.
+        missing: Vec<String>,
+    },
+    /// What was to be imported changed whenever it was copied.
+    #[error("the database {} was being written for more than {waited:?}", path.display())]
+    Changing {
+        /// The file.
+        path: PathBuf,
+        /// How long the call waited.
+        waited: Duration,
+    },
+    /// What was to be imported could not be copied.
+    #[error("cannot copy {} for the import", path.display())]
+    ImportCopy {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// What an import wrote is not what it had read; nothing of it is in the database.
+    #[error("what was read and what was recorded differ in {what}: {read} and {recorded}")]
+    ImportMismatch {
+        /// Which sum.
+        what: &'static str,
+        /// The sum of what was read.
+        read: String,
+        /// The sum of what was recorded.
+        recorded: String,
+    },
     /// The caller gave the transaction up, with an error of its own.
     #[error("the transaction was given up")]
     Aborted {
@@ -186,105 +451,7 @@ impl Error {
         Self::Aborted { source: source.into() }
     }
 
-    /// What an operator can do about it, as a sentence without its end; `None` where only a developer can.
-    #[must_use]
-    pub fn way_out(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Missing { .. } => "create it with `trading init-db`, or set DATABASE_PATH to where it is",
-            Self::Exists { .. } => "choose another path, or open the one that is there",
-            Self::Create { .. } => "let this user write to the folder, or set DATABASE_PATH to another",
-            Self::Open { .. } => {
-                "check that this user may write to the file and its folder, or set DATABASE_PATH to another"
-            }
-            Self::NotADatabase { .. } => "move the file aside and restore a backup, or set DATABASE_PATH to another",
-            Self::Foreign { .. } => "set DATABASE_PATH to another path, and leave this file as it is",
-            Self::Newer { .. } => "run the newer version of this program, or restore a backup of before its migration",
-            Self::MigrationEdited { .. } => "run the version of this program that made the database",
-            Self::Busy { .. } => "end the other process that uses the database",
-            Self::PoolTimeout { .. } => "raise DATABASE__READERS or DATABASE__BUSY_TIMEOUT",
-            Self::Migration { .. }
-            | Self::Pragma { .. }
-            | Self::CommitUnknown { .. }
-            | Self::UnknownAgent { .. }
-            | Self::OrderConflict { .. }
-            | Self::Amount { .. }
-            | Self::Name { .. }
-            | Self::Stored { .. }
-            | Self::Query { .. }
-            | Self::Aborted { .. } => return None,
-        })
-    }
-
     pub(crate) fn query(operation: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
         move |source| Self::Query { operation, source: source.into() }
-    }
-}
-
-impl Classify for Error {
-    fn class(&self) -> Class {
-        match self {
-            Self::CommitUnknown { .. } => Class::Unknown,
-            Self::PoolTimeout { .. } | Self::Busy { .. } => Class::Transient,
-            Self::Missing { .. }
-            | Self::Exists { .. }
-            | Self::Create { .. }
-            | Self::Open { .. }
-            | Self::NotADatabase { .. }
-            | Self::Foreign { .. }
-            | Self::Newer { .. }
-            | Self::MigrationEdited { .. }
-            | Self::Migration { .. }
-            | Self::Pragma { .. }
-            | Self::UnknownAgent { .. }
-            | Self::OrderConflict { .. }
-            | Self::Amount { .. }
-            | Self::Name { .. }
-            | Self::Stored { .. }
-            | Self::Query { .. }
-            | Self::Aborted { .. } => Class::Permanent,
-        }
-    }
-}
-
-/// What the engine behind the record said. Opaque, so that another engine can stand there.
-#[derive(Debug)]
-pub struct Cause(Engine);
-
-#[derive(Debug)]
-enum Engine {
-    Sqlite(rusqlite::Error),
-    Pool(r2d2::Error),
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Engine::Sqlite(error) => error.fmt(f),
-            Engine::Pool(error) => error.fmt(f),
-        }
-    }
-}
-
-/// Without a source: SQLite's own is its number and the same text again.
-impl std::error::Error for Cause {}
-
-impl From<rusqlite::Error> for Cause {
-    fn from(error: rusqlite::Error) -> Self {
-        Self(Engine::Sqlite(error))
-    }
-}
-
-impl From<r2d2::Error> for Cause {
-    fn from(error: r2d2::Error) -> Self {
-        Self(Engine::Pool(error))
-    }
-}
-
-impl Cause {
-    pub(crate) fn sqlite(&self) -> Option<&rusqlite::Error> {
-        match &self.0 {
-            Engine::Sqlite(error) => Some(error),
-            Engine::Pool(_) => None,
-        }
     }
 }

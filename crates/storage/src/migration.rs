@@ -1,23 +1,67 @@
 //! The versions of the schema, and how a database gets from one to the next.
 //!
-//! Each step is one transaction together with its line in `schema_migrations`, so it is there whole or not at all.
+//! A set is the tables of one component: ours are the component `core`, and whoever builds on the record brings a set of
+//! their own. Each step is one transaction together with its line in `schema_migrations`, so it is there whole or not at
+//! all.
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{
+    Connection, TransactionBehavior,
+    hooks::{AuthAction, AuthContext, Authorization},
+    params,
+};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, transaction::now};
+use crate::{Error, event::hex, transaction::now};
 
-struct Migration {
-    version: u32,
-    name: &'static str,
-    sql: &'static str,
+/// The steps of one component, for tables of its own.
+///
+/// ```
+/// use trading_storage::{Database, Migration, MigrationSet, Options};
+///
+/// const QUIVER: MigrationSet = MigrationSet {
+///     component: "quiver",
+///     migrations: &[Migration {
+///         version: 1,
+///         name: "disclosures",
+///         sql: "CREATE TABLE quiver_disclosures (id INTEGER PRIMARY KEY, ticker TEXT NOT NULL) STRICT;",
+///     }],
+/// };
+///
+/// let folder = tempfile::tempdir()?;
+/// let options = Options { migrations: vec![QUIVER], ..Options::at(folder.path().join("record.db")) };
+/// let db = Database::create(&options)?;
+/// assert_eq!(db.schema_version("quiver")?, Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MigrationSet {
+    /// Whose tables: 1 to 32 of `a-z`, `0-9`, `_`, and not `core`. Begin the names of the tables with it.
+    pub component: &'static str,
+    /// In order, from version 1, without gaps.
+    pub migrations: &'static [Migration],
 }
 
-/// In order, from 1, without gaps. A step that was released is never edited: a later one corrects it.
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "core", sql: include_str!("../migrations/0001_core.sql") }];
+/// One step. Once it was released it is never edited: a later one corrects it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migration {
+    /// Its number within the set.
+    pub version: u32,
+    /// For people.
+    pub name: &'static str,
+    /// What it does. It may refer to our tables, and may not change them.
+    pub sql: &'static str,
+}
+
+const CORE: MigrationSet = MigrationSet {
+    component: "core",
+    migrations: &[Migration { version: 1, name: "core", sql: include_str!("../migrations/0001_core.sql") }],
+};
+
+/// The tables that only this crate may change.
+const CORE_TABLES: [&str; 7] =
+    ["record", "agents", "trades", "trade_events", "agent_positions", "daily_performance", "schema_migrations"];
 
 impl Migration {
     /// A checksum of what the step does: line ends, indentation and comments do not count.
@@ -30,72 +74,162 @@ impl Migration {
                 hash.update("\n");
             }
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 }
 
-/// The newest version that this program knows.
-pub(crate) fn newest() -> u32 {
-    MIGRATIONS.last().map_or(0, |migration| migration.version)
+impl MigrationSet {
+    fn newest(&self) -> u32 {
+        self.migrations.last().map_or(0, |migration| migration.version)
+    }
+
+    /// The rules of a set, which its author can break.
+    fn validate(&self) -> Result<(), Error> {
+        let name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let refused = |rule: &'static str| Err(Error::MigrationSet { component: self.component, rule });
+        if !(1..=32).contains(&self.component.len()) || !self.component.bytes().all(name) {
+            return refused("its name is 1 to 32 of a-z, 0-9 and _");
+        }
+        if (1..).zip(self.migrations).any(|(version, migration)| migration.version != version) {
+            return refused("its versions begin at 1 and have no gaps");
+        }
+        Ok(())
+    }
 }
 
-/// Brings the database to the newest version, and returns the one that it had.
+/// The newest version of our own tables that this program knows.
+pub(crate) fn newest() -> u32 {
+    CORE.newest()
+}
+
+/// Refuses what cannot be migrated, and says whether there is anything to do. Changes nothing.
+pub(crate) fn check(connection: &Connection, path: &Path, sets: &[MigrationSet]) -> Result<bool, Error> {
+    let mut pending = false;
+    for (index, set) in sets.iter().enumerate() {
+        set.validate()?;
+        if set.component == CORE.component || sets.iter().take(index).any(|other| other.component == set.component) {
+            return Err(Error::MigrationSet { component: set.component, rule: "each set has a name of its own" });
+        }
+    }
+    for set in all(sets) {
+        pending |= compare(connection, path, set)? < set.newest();
+    }
+    Ok(pending)
+}
+
+/// Brings the database to the newest version of every set, ours first, and returns the version of ours that it had.
 ///
 /// Two processes may do this at once: each step is decided under the write lock.
-pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<u32, Error> {
-    let before = check(connection, path)?;
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version > before) {
-        let failed = |source: rusqlite::Error| Error::Migration {
-            version: migration.version,
-            name: migration.name,
-            source: source.into(),
-        };
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        if check(&tx, path)? >= migration.version {
-            continue;
+pub(crate) fn migrate(connection: &mut Connection, path: &Path, sets: &[MigrationSet]) -> Result<u32, Error> {
+    check(connection, path, sets)?;
+    let before = compare(connection, path, &CORE)?;
+    for set in all(sets) {
+        for migration in set.migrations {
+            apply(connection, path, set, migration)?;
         }
-        tx.execute_batch(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (
-                 version    INTEGER PRIMARY KEY,
-                 name       TEXT    NOT NULL,
-                 checksum   TEXT    NOT NULL,
-                 applied_at INTEGER NOT NULL
-             ) STRICT",
-        )
-        .map_err(failed)?;
-        tx.execute_batch(migration.sql).map_err(failed)?;
-        tx.execute(
-            "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)",
-            params![migration.version, migration.name, migration.checksum(), now().timestamp_micros()],
-        )
-        .map_err(failed)?;
-        tx.pragma_update(None, "user_version", migration.version).map_err(failed)?;
-        tx.commit().map_err(failed)?;
     }
     Ok(before)
 }
 
-/// The version of the database, after a comparison of its history with ours.
-fn check(connection: &Connection, path: &Path) -> Result<u32, Error> {
-    let failed = |source: rusqlite::Error| Error::Open { path: path.to_owned(), source: source.into() };
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
-    let known = newest();
-    if found > known {
-        return Err(Error::Newer { path: path.to_owned(), found, known });
+fn all(sets: &[MigrationSet]) -> impl Iterator<Item = &MigrationSet> {
+    std::iter::once(&CORE).chain(sets)
+}
+
+fn apply(connection: &mut Connection, path: &Path, set: &MigrationSet, migration: &Migration) -> Result<(), Error> {
+    let failed = |source: rusqlite::Error| Error::Migration {
+        component: set.component,
+        version: migration.version,
+        name: migration.name,
+        source: source.into(),
+    };
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    if compare(&tx, path, set)? >= migration.version {
+        return Ok(());
     }
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version <= found) {
-        let (name, checksum): (String, String) = connection
-            .query_row("SELECT name, checksum FROM schema_migrations WHERE version = ?1", [migration.version], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()
-            .map_err(failed)?
-            .unwrap_or_default();
-        if checksum != migration.checksum() {
-            return Err(Error::MigrationEdited { path: path.to_owned(), version: migration.version, name });
+    tx.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (
+             component  TEXT    NOT NULL,
+             version    INTEGER NOT NULL,
+             name       TEXT    NOT NULL,
+             checksum   TEXT    NOT NULL,
+             applied_at INTEGER NOT NULL,
+             PRIMARY KEY (component, version)
+         ) STRICT, WITHOUT ROWID",
+    )
+    .map_err(failed)?;
+    if set.component == CORE.component {
+        tx.execute_batch(migration.sql).map_err(failed)?;
+        tx.pragma_update(None, "user_version", migration.version).map_err(failed)?;
+    } else {
+        tx.authorizer(Some(keep_off_core_tables)).map_err(failed)?;
+        let done = tx.execute_batch(migration.sql);
+        tx.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).map_err(failed)?;
+        done.map_err(failed)?;
+    }
+    if tx.is_autocommit() {
+        let rule = "a step does not end the transaction that it runs in";
+        return Err(Error::MigrationSet { component: set.component, rule });
+    }
+    tx.execute(
+        "INSERT INTO schema_migrations (component, version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![set.component, migration.version, migration.name, migration.checksum(), now().timestamp_micros()],
+    )
+    .map_err(failed)?;
+    tx.commit().map_err(failed)
+}
+
+/// Denies what would change our tables, or end the step's transaction.
+fn keep_off_core_tables(context: AuthContext<'_>) -> Authorization {
+    let table = match context.action {
+        AuthAction::Insert { table_name }
+        | AuthAction::Delete { table_name }
+        | AuthAction::Update { table_name, .. }
+        | AuthAction::DropTable { table_name }
+        | AuthAction::AlterTable { table_name, .. }
+        | AuthAction::CreateIndex { table_name, .. }
+        | AuthAction::DropIndex { table_name, .. }
+        | AuthAction::CreateTrigger { table_name, .. }
+        | AuthAction::DropTrigger { table_name, .. } => table_name,
+        AuthAction::Transaction { .. } | AuthAction::Pragma { .. } | AuthAction::Attach { .. } => {
+            return Authorization::Deny;
+        }
+        _ => return Authorization::Allow,
+    };
+    if CORE_TABLES.contains(&table) { Authorization::Deny } else { Authorization::Allow }
+}
+
+/// The version of a set in the database, after a comparison of its history with what we know.
+fn compare(connection: &Connection, path: &Path, set: &MigrationSet) -> Result<u32, Error> {
+    let failed = |source: rusqlite::Error| Error::Open { path: path.to_owned(), source: source.into() };
+    if !connection.table_exists(None, "schema_migrations").map_err(failed)? {
+        return Ok(0);
+    }
+    let mut statement = connection
+        .prepare("SELECT version, name, checksum FROM schema_migrations WHERE component = ?1 ORDER BY version")
+        .map_err(failed)?;
+    let steps =
+        statement.query_map([set.component], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(failed)?;
+    let mut version = 0;
+    for step in steps {
+        let (found, name, checksum): (u32, String, String) = step.map_err(failed)?;
+        version += 1;
+        let (path, component) = (path.to_owned(), set.component);
+        if found > set.newest() {
+            return Err(Error::Newer { path, component, found, known: set.newest() });
+        }
+        let known = set.migrations.iter().find(|migration| migration.version == version);
+        if found != version || known.is_none_or(|known| known.checksum() != checksum) {
+            return Err(Error::MigrationEdited { path, component, version, name });
         }
     }
-    Ok(found)
+    Ok(version)
+}
+
+/// The version of a set in the database, if anything of it is there.
+pub(crate) fn version(connection: &Connection, component: &str) -> Result<Option<u32>, Error> {
+    connection
+        .query_row("SELECT max(version) FROM schema_migrations WHERE component = ?1", [component], |row| row.get(0))
+        .map_err(Error::query("read the schema's version"))
 }
 
 #[cfg(test)]
@@ -103,10 +237,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_begin_at_one_and_have_no_gaps() {
-        for (expected, migration) in (1..).zip(MIGRATIONS) {
-            assert_eq!(migration.version, expected, "{}", migration.name);
-        }
+    fn our_own_set_keeps_the_rules() {
+        CORE.validate().expect("it does");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the caller of the record chooses.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{MigrationSet, Observer};
 
 /// How to open a database.
 ///
@@ -16,15 +18,41 @@ pub struct Options {
     pub path: PathBuf,
     /// How many connections serve reads at the same time. Default 4; at least 1.
     pub readers: u32,
-    /// How long a call waits for a lock or a free connection. Default 5 s: long enough for any transaction of ours, short
-    /// enough for a person to wait.
+    /// How long a call waits for its turn to write, for a lock, or for a free connection. Default 5 s: long enough for any
+    /// transaction of ours, short enough for a person to wait.
     pub busy_timeout: Duration,
+    /// How long a read may take. Default 30 s: an older one keeps the write-ahead log from being folded into the file.
+    pub read_age_max: Duration,
+    /// How many callers share a commit at the most. Default 256 (arbitrary: well above the threads of one process, and the
+    /// first of them waits for the last).
+    pub group_max: u32,
+    /// How old the head of the chain beside the database may be when something is written. Default 60 s: what was
+    /// recorded since then could be cut off unseen after a crash.
+    pub anchor_every: Duration,
+    /// The tables of others, which are created and migrated together with ours. Default none.
+    pub migrations: Vec<MigrationSet>,
+    /// Where a backup is put before an existing database is migrated. Default the folder `backups` beside the database;
+    /// `None` migrates without one.
+    pub backups: Option<PathBuf>,
+    /// Who is told what happens behind the calls. Default nobody.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Options {
     /// The defaults, for the database at `path`.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 4, busy_timeout: Duration::from_secs(5) }
+        let path = path.into();
+        Self {
+            backups: Some(path.with_file_name("backups")),
+            path,
+            readers: 4,
+            busy_timeout: Duration::from_secs(5),
+            read_age_max: Duration::from_secs(30),
+            group_max: 256,
+            anchor_every: Duration::from_secs(60),
+            migrations: Vec::new(),
+            observer: None,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Orders and the trades that record them.
 
+mod status;
+
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -164,17 +166,36 @@ impl Order {
     /// If both ask for the same: all but the results, which are status, broker's id, time and a market order's price.
     #[must_use]
     pub fn same_intent(&self, other: &Self) -> bool {
-        let Self { client_order_id, agent, ticker, side, order_type, quantity, politician, .. } = self;
-        *client_order_id == other.client_order_id
-            && *agent == other.agent
-            && *ticker == other.ticker
-            && *side == other.side
-            && *order_type == other.order_type
-            && *quantity == other.quantity
-            && *politician == other.politician
-            && self.source_trade_date == other.source_trade_date
-            && self.trade_date == other.trade_date
-            && (*order_type == OrderType::Market || self.price == other.price)
+        self.differences(other).is_empty()
+    }
+
+    /// What another order asks for otherwise, for people: `quantity 1 and not 2, ticker A and not B`; empty if nothing.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> String {
+        fn text(value: Option<impl fmt::Display>) -> String {
+            value.map_or_else(|| "nothing".to_owned(), |value| value.to_string())
+        }
+        // What a market order was executed at is a result.
+        let limit = |order: &Self| if order.order_type == OrderType::Market { None } else { order.price };
+        let fields = [
+            ("client order id", self.client_order_id.to_string(), other.client_order_id.to_string()),
+            ("agent", self.agent.to_string(), other.agent.to_string()),
+            ("ticker", self.ticker.to_string(), other.ticker.to_string()),
+            ("side", self.side.to_string(), other.side.to_string()),
+            ("order type", self.order_type.to_string(), other.order_type.to_string()),
+            ("quantity", self.quantity.normalize().to_string(), other.quantity.normalize().to_string()),
+            (
+                "price",
+                text(limit(self).map(|price| price.normalize())),
+                text(limit(other).map(|price| price.normalize())),
+            ),
+            ("politician", text(self.politician.as_ref()), text(other.politician.as_ref())),
+            ("source trade date", text(self.source_trade_date), text(other.source_trade_date)),
+            ("trade date", self.trade_date.to_string(), other.trade_date.to_string()),
+        ];
+        let differing = fields.into_iter().filter(|(_, mine, others)| mine != others);
+        let said: Vec<_> = differing.map(|(field, mine, others)| format!("{field} {mine} and not {others}")).collect();
+        said.join(", ")
     }
 }
 
@@ -190,4 +211,25 @@ pub struct Trade {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// What became of an order: a new status, and what came with it. `None` leaves a field as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusUpdate {
+    /// How far the order got.
+    pub status: OrderStatus,
+    /// Dollars a share that it was executed at, at most 6 decimals.
+    pub price: Option<Decimal>,
+    /// The id that the broker gave it; once set, it is never another.
+    pub broker_order_id: Option<String>,
+    /// When it was executed.
+    pub executed_at: Option<DateTime<Utc>>,
+}
+
+impl StatusUpdate {
+    /// A status, with nothing else; set the other fields as needed.
+    #[must_use]
+    pub fn new(status: OrderStatus) -> Self {
+        Self { status, price: None, broker_order_id: None, executed_at: None }
+    }
 }

@@ -4,14 +4,14 @@ use std::{
     fmt,
     ops::{Deref, DerefMut},
     sync::{Mutex, PoisonError, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use r2d2::ManageConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::{Error, Options};
+use crate::{Error, Options, Reader, connection};
 
 /// How long closing waits for connections that the pool's own threads still hold. They hold them for microseconds.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -22,16 +22,18 @@ pub(crate) struct Pool {
     connections: r2d2::Pool<Manager>,
     _closed: Closed,
     waits: Duration,
+    age_max: Duration,
 }
 
 impl Pool {
     pub(crate) fn new(options: &Options) -> Self {
         let waits = options.busy_timeout;
+        #[expect(clippy::disallowed_methods, reason = "one of the places where SQLite is opened")]
         let manager = SqliteConnectionManager::file(&options.path)
             .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .with_init(move |connection| {
                 connection.busy_timeout(waits)?;
-                connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")
+                connection::set_up_reader(connection)
             });
         let (open, closed) = mpsc::channel();
         let connections = r2d2::Pool::builder()
@@ -41,17 +43,33 @@ impl Pool {
             .test_on_check_out(false)
             .connection_timeout(waits)
             .build_unchecked(Manager { manager, open });
-        Self { connections, _closed: Closed(Mutex::new(closed)), waits }
+        Self { connections, _closed: Closed(Mutex::new(closed)), waits, age_max: options.read_age_max }
+    }
+
+    /// Reads with `work`, all of it at one moment.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.lend(|connection| {
+            // A transaction, because single statements would each see a moment of their own.
+            let tx = connection.transaction().map_err(Error::query("begin to read"))?;
+            work(&Reader::new(&tx))
+        })
     }
 
     /// Lends a connection to `work`. One that turns out to be broken is not lent again.
-    pub(crate) fn lend<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+    fn lend<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
         let mut reader = self.connections.get().map_err(|source| Error::PoolTimeout {
             waited: self.waits,
             size_max: self.connections.max_size(),
             source: source.into(),
         })?;
-        let done = work(&mut reader);
+        let (start, limit) = (Instant::now(), self.age_max);
+        // Asked every so many steps of SQLite's machine, which take about ten microseconds.
+        let watched = reader.connection.progress_handler(1_000, Some(move || start.elapsed() > limit));
+        watched.map_err(Error::query("watch a read"))?;
+        let done = work(&mut reader).map_err(|error| match code(&error) {
+            Some(ErrorCode::OperationInterrupted) => Error::ReadTooLong { limit },
+            _ => error,
+        });
         reader.broken = done.as_ref().is_err_and(breaks);
         done
     }
@@ -65,12 +83,20 @@ impl fmt::Debug for Pool {
 
 /// If what failed makes the connection itself doubtful.
 fn breaks(error: &Error) -> bool {
-    let Error::Query { source, .. } = error else { return false };
-    let code = source.sqlite().and_then(rusqlite::Error::sqlite_error_code);
     matches!(
-        code,
+        code(error),
         Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::DiskFull)
     )
+}
+
+/// What SQLite said, to us or to a caller that has statements of its own.
+fn code(error: &Error) -> Option<ErrorCode> {
+    let said = match error {
+        Error::Query { source, .. } => source.sqlite(),
+        Error::Aborted { source } => source.downcast_ref(),
+        _ => None,
+    };
+    said.and_then(rusqlite::Error::sqlite_error_code)
 }
 
 struct Manager {
@@ -79,13 +105,13 @@ struct Manager {
 }
 
 /// A connection of the pool. The sender after it goes when it is closed.
-struct Reader {
+struct Lent {
     connection: Connection,
     broken: bool,
     _open: mpsc::Sender<()>,
 }
 
-impl Deref for Reader {
+impl Deref for Lent {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -93,26 +119,26 @@ impl Deref for Reader {
     }
 }
 
-impl DerefMut for Reader {
+impl DerefMut for Lent {
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self.connection
     }
 }
 
 impl ManageConnection for Manager {
-    type Connection = Reader;
+    type Connection = Lent;
     type Error = rusqlite::Error;
 
-    fn connect(&self) -> Result<Reader, rusqlite::Error> {
-        Ok(Reader { connection: self.manager.connect()?, broken: false, _open: self.open.clone() })
+    fn connect(&self) -> Result<Lent, rusqlite::Error> {
+        Ok(Lent { connection: self.manager.connect()?, broken: false, _open: self.open.clone() })
     }
 
-    fn is_valid(&self, reader: &mut Reader) -> Result<(), rusqlite::Error> {
-        self.manager.is_valid(&mut reader.connection)
+    fn is_valid(&self, lent: &mut Lent) -> Result<(), rusqlite::Error> {
+        self.manager.is_valid(&mut lent.connection)
     }
 
-    fn has_broken(&self, reader: &mut Reader) -> bool {
-        reader.broken || !reader.connection.is_autocommit()
+    fn has_broken(&self, lent: &mut Lent) -> bool {
+        lent.broken || !lent.connection.is_autocommit()
     }
 }
 

@@ -53,3 +53,21 @@ pub struct Performance {
     /// The change since the start, in percent, at most 6 decimals.
     pub total_return_percent: Decimal,
 }
+
+/// How an agent stands.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The agent.
+    pub agent: Agent,
+    /// The number of its positions.
+    pub positions: u64,
+    /// What they are worth, in dollars.
+    pub market_value: Decimal,
+    /// What selling them would earn, in dollars.
+    pub unrealized_profit: Decimal,
+    /// Its last recorded day.
+    pub performance: Option<Performance>,
+    /// The day of the trade that was recorded last.
+    pub last_trade_date: Option<NaiveDate>,
+}

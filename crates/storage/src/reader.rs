@@ -1,11 +1,17 @@
 //! Reading. Every method is one statement, on the moment that the reading began at.
 
+#[cfg(test)]
+mod plans;
+mod trades;
+
+pub use trades::{Cursor, TradeFilter, TradePage};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::{
-    Agent, AgentId, ClientOrderId, Error, Order, OrderStatus, OrderType, Performance, Position, Side, Ticker, Trade,
-    TradeId, amount::Scale,
+    Agent, AgentId, ClientOrderId, Error, Order, OrderStatus, OrderType, Performance, Position, Side, Summary, Ticker,
+    Trade, TradeId, amount::Scale,
 };
 
 /// The columns of an order, in the order that [`trade`] reads and `insert_trade` writes them.
@@ -16,6 +22,33 @@ macro_rules! order_columns {
     };
 }
 pub(crate) use order_columns;
+
+const TRADE: &str = concat!("SELECT ", order_columns!(), ", id, created_at, last_updated FROM trades WHERE id = ?1");
+const TRADE_BY_CLIENT_ORDER_ID: &str =
+    concat!("SELECT ", order_columns!(), ", id, created_at, last_updated FROM trades WHERE client_order_id = ?1");
+const AGENTS: &str = "SELECT id, name, type, enabled FROM agents ORDER BY id";
+const POSITIONS: &str =
+    "SELECT agent_id, ticker, quantity, avg_cost, current_price, market_value, unrealized_pnl, last_updated
+     FROM agent_positions WHERE agent_id = ?1 ORDER BY market_value DESC, ticker";
+const PERFORMANCE: &str = "SELECT date, total_value, daily_return_pct, total_return_pct
+     FROM daily_performance WHERE agent_id = ?1 ORDER BY date DESC LIMIT ?2";
+const SUMMARIES: &str = "SELECT id, name, type, enabled,
+         (SELECT count(*) FROM agent_positions WHERE agent_id = agents.id) AS positions,
+         (SELECT coalesce(sum(market_value), 0) FROM agent_positions WHERE agent_id = agents.id) AS market_value,
+         (SELECT coalesce(sum(unrealized_pnl), 0) FROM agent_positions WHERE agent_id = agents.id) AS unrealized_pnl,
+         date, total_value, daily_return_pct, total_return_pct,
+         (SELECT trade_date FROM trades WHERE agent_id = agents.id ORDER BY trades.id DESC LIMIT 1) AS last_trade_date
+     FROM agents LEFT JOIN daily_performance AS d ON d.agent_id = agents.id
+         AND d.date = (SELECT max(date) FROM daily_performance WHERE agent_id = agents.id)
+     ORDER BY id";
+const COUNTS: &str = "SELECT (SELECT count(*) FROM agents) AS agents,
+     (SELECT coalesce(max(id), 0) FROM trades) AS trades,
+     (SELECT coalesce(max(sequence), 0) FROM trade_events) AS events,
+     (SELECT count(*) FROM agent_positions) AS positions, (SELECT count(*) FROM daily_performance) AS days";
+
+/// Every statement of this file, for the test of their plans.
+#[cfg(test)]
+const STATEMENTS: [&str; 7] = [TRADE, TRADE_BY_CLIENT_ORDER_ID, AGENTS, POSITIONS, PERFORMANCE, SUMMARIES, COUNTS];
 
 /// Reads the record.
 #[derive(Debug)]
@@ -30,6 +63,8 @@ pub struct Counts {
     pub agents: u64,
     /// Trades.
     pub trades: u64,
+    /// Events of trades.
+    pub events: u64,
     /// Positions, of all agents.
     pub positions: u64,
     /// Days of performance, of all agents.
@@ -50,9 +85,7 @@ impl<'c> Reader<'c> {
     /// # Errors
     /// [`Error::Query`], [`Error::Stored`].
     pub fn trade(&self, id: TradeId) -> Result<Option<Trade>, Error> {
-        const SQL: &str =
-            concat!("SELECT ", order_columns!(), ", id, created_at, last_updated FROM trades WHERE id = ?1");
-        self.optional("read a trade", SQL, [id.0], trade)
+        self.optional("read a trade", TRADE, [id.0], trade)
     }
 
     /// The trade that records the order with this id.
@@ -60,25 +93,7 @@ impl<'c> Reader<'c> {
     /// # Errors
     /// [`Error::Query`], [`Error::Stored`].
     pub fn trade_by_client_order_id(&self, id: &ClientOrderId) -> Result<Option<Trade>, Error> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            order_columns!(),
-            ", id, created_at, last_updated FROM trades WHERE client_order_id = ?1"
-        );
-        self.optional("read a trade", SQL, [id.as_str()], trade)
-    }
-
-    /// The newest trades, at most `limit`, the newest first.
-    ///
-    /// # Errors
-    /// [`Error::Query`], [`Error::Stored`].
-    pub fn newest_trades(&self, limit: u32) -> Result<Vec<Trade>, Error> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            order_columns!(),
-            ", id, created_at, last_updated FROM trades ORDER BY id DESC LIMIT ?1"
-        );
-        self.all("read the newest trades", SQL, [limit], trade)
+        self.optional("read a trade", TRADE_BY_CLIENT_ORDER_ID, [id.as_str()], trade)
     }
 
     /// The registered agents, by id.
@@ -86,14 +101,7 @@ impl<'c> Reader<'c> {
     /// # Errors
     /// [`Error::Query`], [`Error::Stored`].
     pub fn agents(&self) -> Result<Vec<Agent>, Error> {
-        self.all("read the agents", "SELECT id, name, type, enabled FROM agents ORDER BY id", [], |row| {
-            Ok(Agent {
-                id: AgentId::new(column::<String>(row, "id")?)?,
-                name: column(row, "name")?,
-                kind: column(row, "type")?,
-                enabled: column(row, "enabled")?,
-            })
-        })
+        self.all("read the agents", AGENTS, [], agent)
     }
 
     /// What an agent holds, the most valuable first.
@@ -101,10 +109,7 @@ impl<'c> Reader<'c> {
     /// # Errors
     /// [`Error::Query`], [`Error::Stored`].
     pub fn positions(&self, agent: &AgentId) -> Result<Vec<Position>, Error> {
-        const SQL: &str =
-            "SELECT agent_id, ticker, quantity, avg_cost, current_price, market_value, unrealized_pnl, last_updated
-             FROM agent_positions WHERE agent_id = ?1 ORDER BY market_value DESC, ticker";
-        self.all("read positions", SQL, [agent.as_str()], |row| {
+        self.all("read positions", POSITIONS, [agent.as_str()], |row| {
             Ok(Position {
                 agent: AgentId::new(column::<String>(row, "agent_id")?)?,
                 ticker: Ticker::new(column::<String>(row, "ticker")?)?,
@@ -123,35 +128,59 @@ impl<'c> Reader<'c> {
     /// # Errors
     /// [`Error::Query`], [`Error::Stored`].
     pub fn performance(&self, agent: &AgentId, days: u32) -> Result<Vec<Performance>, Error> {
-        const SQL: &str = "SELECT agent_id, date, total_value, daily_return_pct, total_return_pct
-             FROM daily_performance WHERE agent_id = ?1 ORDER BY date DESC LIMIT ?2";
-        self.all("read the performance", SQL, (agent.as_str(), days), |row| {
-            Ok(Performance {
-                agent: AgentId::new(column::<String>(row, "agent_id")?)?,
-                date: day(&column::<String>(row, "date")?, "date")?,
-                total_value: Scale::Money.decode(column(row, "total_value")?),
-                daily_return_percent: Scale::Money.decode(column(row, "daily_return_pct")?),
-                total_return_percent: Scale::Money.decode(column(row, "total_return_pct")?),
+        self.all("read the performance", PERFORMANCE, (agent.as_str(), days), |row| performance(row, agent.clone()))
+    }
+
+    /// How every registered agent stands, by id: also those without positions.
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Stored`].
+    pub fn summaries(&self) -> Result<Vec<Summary>, Error> {
+        self.all("read the summaries", SUMMARIES, [], |row| {
+            let agent = agent(row)?;
+            let performance = match column::<Option<String>>(row, "date")? {
+                Some(_) => Some(performance(row, agent.id.clone())?),
+                None => None,
+            };
+            let last_trade_date: Option<String> = column(row, "last_trade_date")?;
+            Ok(Summary {
+                agent,
+                positions: column(row, "positions")?,
+                market_value: Scale::Money.decode(column(row, "market_value")?),
+                unrealized_profit: Scale::Money.decode(column(row, "unrealized_pnl")?),
+                performance,
+                last_trade_date: last_trade_date.map(|date| day(&date, "trade_date")).transpose()?,
             })
         })
     }
 
-    /// How many rows there are. Costs a walk through an index of each table.
+    /// How many rows there are. Costs nothing for trades and events, whose numbers have no gaps, and a walk through an
+    /// index for the others.
     ///
     /// # Errors
     /// [`Error::Query`].
     pub fn counts(&self) -> Result<Counts, Error> {
-        const SQL: &str = "SELECT (SELECT count(*) FROM agents) AS agents, (SELECT count(*) FROM trades) AS trades,
-             (SELECT count(*) FROM agent_positions) AS positions, (SELECT count(*) FROM daily_performance) AS days";
-        let counts = self.optional("count the rows", SQL, [], |row| {
+        let counts = self.optional("count the rows", COUNTS, [], |row| {
             Ok(Counts {
                 agents: column(row, "agents")?,
                 trades: column(row, "trades")?,
+                events: column(row, "events")?,
                 positions: column(row, "positions")?,
                 performance_days: column(row, "days")?,
             })
         })?;
         Ok(counts.unwrap_or_default())
+    }
+
+    /// The seed of the made-up trades that the record was filled with; `None` if its trades are real.
+    ///
+    /// # Errors
+    /// [`Error::Query`].
+    pub fn sample_seed(&self) -> Result<Option<i64>, Error> {
+        let seed = self.optional("read the sample's seed", "SELECT sample_seed FROM record", [], |row| {
+            column::<Option<i64>>(row, "sample_seed")
+        })?;
+        Ok(seed.flatten())
     }
 
     fn optional<T>(
@@ -184,7 +213,26 @@ impl<'c> Reader<'c> {
     }
 }
 
-fn trade(row: &Row<'_>) -> Result<Trade, Error> {
+fn agent(row: &Row<'_>) -> Result<Agent, Error> {
+    Ok(Agent {
+        id: AgentId::new(column::<String>(row, "id")?)?,
+        name: column(row, "name")?,
+        kind: column(row, "type")?,
+        enabled: column(row, "enabled")?,
+    })
+}
+
+fn performance(row: &Row<'_>, agent: AgentId) -> Result<Performance, Error> {
+    Ok(Performance {
+        agent,
+        date: day(&column::<String>(row, "date")?, "date")?,
+        total_value: Scale::Money.decode(column(row, "total_value")?),
+        daily_return_percent: Scale::Money.decode(column(row, "daily_return_pct")?),
+        total_return_percent: Scale::Money.decode(column(row, "total_return_pct")?),
+    })
+}
+
+pub(crate) fn trade(row: &Row<'_>) -> Result<Trade, Error> {
     let source_trade_date: Option<String> = column(row, "source_trade_date")?;
     let executed_at: Option<i64> = column(row, "execution_date")?;
     let order = Order {
@@ -210,7 +258,7 @@ fn trade(row: &Row<'_>) -> Result<Trade, Error> {
     })
 }
 
-fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, name: &'static str) -> Result<T, Error> {
+pub(crate) fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, name: &'static str) -> Result<T, Error> {
     row.get(name).map_err(Error::query("read a column"))
 }
 

@@ -1,41 +1,33 @@
 //! Sample data: made-up trades, and the positions and performance that follow from them.
 
-use std::collections::BTreeMap;
+mod account;
+mod market;
 
-use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeZone as _, Utc, Weekday};
-use rust_decimal::Decimal;
+use chrono::NaiveDate;
 
-use crate::{
-    Agent, AgentId, ClientOrderId, Database, Error, Order, OrderStatus, Performance, Position, Side, Ticker,
-    amount::Scale,
-};
+use crate::{Agent, Database, Error, Transaction};
 
-/// Stocks that exist, with prices to begin with, in dollars. The prices are arbitrary.
-const STOCKS: [(&str, i64); 10] = [
-    ("AAPL", 190),
-    ("AMZN", 150),
-    ("BRK.B", 360),
-    ("CAT", 290),
-    ("GOOGL", 140),
-    ("JPM", 170),
-    ("LMT", 450),
-    ("MSFT", 370),
-    ("NVDA", 480),
-    ("UNP", 240),
-];
+use account::Account;
+use market::Market;
 
-/// What every agent begins with, in dollars. Arbitrary.
-const START_CASH: i64 = 100_000;
+/// How many trades a transaction takes before it ends with the day: the write-ahead log must hold a whole transaction
+/// before it can be folded into the file.
+const TRANSACTION_TRADES: u64 = 20_000;
+
+/// How many trades an agent gets when nobody says so. Arbitrary: some for each month, and few enough to look through.
+const AGENT_TRADES: u64 = 80;
 
 /// What sample data to make. The same values always make the same data.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// Where all chance comes from. Default 1.
+    /// Where all chance comes from.
     pub seed: u64,
     /// Whom the data is for; they are registered.
     pub agents: Vec<Agent>,
     /// The last day; the data covers the year before it, Mondays to Fridays.
     pub last_day: NaiveDate,
+    /// How many trades to make, of all agents together. `None`: 80 an agent.
+    pub trades: Option<u64>,
 }
 
 /// What was made.
@@ -49,180 +41,121 @@ pub struct SampleReport {
     pub performance_days: u64,
 }
 
-/// What one agent holds of a stock.
-#[derive(Debug, Clone, Copy, Default)]
-struct Holding {
-    quantity: Decimal,
-    cost: Decimal,
-}
-
 impl Database {
-    /// Fills the record with sample data, in one transaction.
+    /// Fills the record with sample data.
     ///
-    /// Each agent buys, and now and then sells, at made-up prices; positions and performance are worked out from these
-    /// trades. Made-up trades never come beside others: if any trade is recorded, nothing is done, and `None` returned.
+    /// On some days an agent buys, and now and then sells, at made-up prices; on most it does nothing. Positions and
+    /// performance are worked out from these trades. Made-up trades never come beside others: if any trade is recorded,
+    /// nothing is done, and `None` returned.
+    ///
+    /// Up to 20 000 trades are one transaction. More are several, each of whole days and with the positions at their
+    /// end: so the write-ahead log stays small, and an interrupted call leaves a shorter year that agrees with itself.
+    /// Memory does not grow with the trades. `progress` is told after each transaction how many trades there are, of how
+    /// many.
     ///
     /// # Errors
-    /// As [`transaction`](Self::transaction).
-    pub fn insert_sample(&self, sample: &Sample) -> Result<Option<SampleReport>, Error> {
-        self.transaction(|tx| {
-            if !tx.newest_trades(1)?.is_empty() {
+    /// As [`transaction`](Self::transaction); [`Error::Aborted`] if somebody else records a trade meanwhile.
+    pub fn insert_sample(
+        &self,
+        sample: &Sample,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Option<SampleReport>, Error> {
+        let mut year = Year::new(sample);
+        loop {
+            let before = year.report.trades;
+            let alone = self.transaction(|tx| {
+                let alone = tx.counts()?.trades == before;
+                if alone {
+                    tx.mark_sample(sample.seed)?;
+                    year.record(tx)?;
+                }
+                Ok(alone)
+            })?;
+            if !alone && before == 0 {
                 return Ok(None);
             }
-            let mut report = SampleReport::default();
-            let days = trading_days(sample.last_day);
-            let prices = prices(sample.seed, days.len());
-            for (index, agent) in (0_u64..).zip(&sample.agents) {
-                tx.register_agent(agent)?;
-                let mut chance =
-                    fastrand::Rng::with_seed(sample.seed ^ (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-                let mut account = Account::new(&agent.id);
-                for (day, prices) in days.iter().zip(&prices) {
-                    for order in account.trade(*day, prices, &mut chance, report.trades)? {
-                        tx.insert_trade(&order)?;
-                        report.trades += 1;
-                    }
-                    tx.record_performance(&account.close(*day, prices))?;
-                    report.performance_days += 1;
-                }
-                let Some((day, prices)) = days.last().zip(prices.last()) else { continue };
-                for position in account.positions(*day, prices)? {
-                    tx.update_position(&position)?;
-                    report.positions += 1;
-                }
+            if !alone {
+                return Err(Error::aborted("somebody else records trades beside the sample data"));
             }
-            Ok(Some(report))
-        })
-    }
-}
-
-/// An agent's money and shares as the year goes by.
-struct Account<'a> {
-    agent: &'a AgentId,
-    cash: Decimal,
-    holdings: BTreeMap<usize, Holding>,
-    value_before: Decimal,
-}
-
-impl<'a> Account<'a> {
-    fn new(agent: &'a AgentId) -> Self {
-        let cash = Decimal::from(START_CASH);
-        Self { agent, cash, holdings: BTreeMap::new(), value_before: cash }
-    }
-
-    /// The orders of a day; most days have none.
-    fn trade(
-        &mut self,
-        day: NaiveDate,
-        prices: &[Decimal],
-        chance: &mut fastrand::Rng,
-        number: u64,
-    ) -> Result<Vec<Order>, Error> {
-        let mut orders = Vec::new();
-        for (stock, (price, (ticker, _))) in prices.iter().zip(STOCKS).enumerate() {
-            if chance.u32(0..100) >= 3 {
-                continue;
+            progress(year.report.trades, year.total);
+            if year.is_over() {
+                return Ok(Some(year.report));
             }
-            let holding = self.holdings.entry(stock).or_default();
-            let sells = holding.quantity > Decimal::ONE && chance.u32(0..4) == 0;
-            let quantity = if sells {
-                Scale::Quantity.round(holding.quantity / Decimal::TWO)
-            } else {
-                // Quarters of a share, between 1 and 10.
-                Decimal::new(chance.i64(4..=40) * 25, 2)
-            };
-            let value = quantity * price;
-            if sells {
-                holding.cost -= Scale::Money.round(holding.cost * quantity / holding.quantity);
-                holding.quantity -= quantity;
-                self.cash += value;
-            } else if value <= self.cash {
-                holding.cost += value;
-                holding.quantity += quantity;
-                self.cash -= value;
-            } else {
-                continue;
-            }
-            let id = format!("sample-{}-{}", number + orders.len() as u64 + 1, day.format("%Y%m%d"));
-            let side = if sells { Side::Sell } else { Side::Buy };
-            let id = ClientOrderId::new(id)?;
-            orders.push(Order {
-                price: Some(*price),
-                status: OrderStatus::Filled,
-                source_trade_date: day.checked_sub_days(Days::new(chance.u64(10..45))),
-                executed_at: Some(close_of(day)),
-                ..Order::market(id, self.agent.clone(), side, quantity, Ticker::new(ticker)?, day)
-            });
         }
-        Ok(orders)
+    }
+}
+
+/// The agents' year, as far as it is recorded.
+struct Year<'a> {
+    agents: &'a [Agent],
+    market: Market,
+    chance: fastrand::Rng,
+    accounts: Vec<Account<'a>>,
+    /// How many trades there are after each agent's turn: of all agents on the first day, then on the second.
+    turns: Vec<u64>,
+    total: u64,
+    days_done: usize,
+    report: SampleReport,
+}
+
+impl<'a> Year<'a> {
+    fn new(sample: &'a Sample) -> Self {
+        let agents = sample.agents.as_slice();
+        let mut chance = fastrand::Rng::with_seed(sample.seed);
+        let market = Market::new(sample.last_day, &mut chance);
+        let total = sample.trades.unwrap_or(AGENT_TRADES * agents.len() as u64);
+        let turns = turns(total, market.days.len() * agents.len(), &mut chance);
+        let accounts = agents.iter().map(|agent| Account::new(&agent.id)).collect();
+        Self { agents, market, chance, accounts, turns, total, days_done: 0, report: SampleReport::default() }
     }
 
-    /// How the day ended.
-    fn close(&mut self, day: NaiveDate, prices: &[Decimal]) -> Performance {
-        let held: Decimal =
-            self.holdings.iter().filter_map(|(stock, holding)| Some(holding.quantity * prices.get(*stock)?)).sum();
-        let value = self.cash + held;
-        let percent = |base: Decimal| Scale::Money.round((value - base) / base * Decimal::ONE_HUNDRED);
-        let performance = Performance {
-            agent: self.agent.clone(),
-            date: day,
-            total_value: Scale::Money.round(value),
-            daily_return_percent: percent(self.value_before),
-            total_return_percent: percent(Decimal::from(START_CASH)),
-        };
-        self.value_before = value;
-        performance
+    fn is_over(&self) -> bool {
+        self.days_done == self.market.days.len()
     }
 
-    fn positions(&self, day: NaiveDate, prices: &[Decimal]) -> Result<Vec<Position>, Error> {
-        let mut positions = Vec::new();
-        for (stock, holding) in &self.holdings {
-            let (Some(price), Some((ticker, _))) = (prices.get(*stock), STOCKS.get(*stock)) else { continue };
-            if holding.quantity.is_zero() {
-                continue;
+    /// The next days, until these are trades enough for one transaction.
+    fn record(&mut self, tx: &Transaction<'_>) -> Result<(), Error> {
+        self.agents.iter().try_for_each(|agent| tx.register_agent(agent))?;
+        let enough = self.report.trades.saturating_add(TRANSACTION_TRADES);
+        while let Some((day, quotes)) = self.market.days.get(self.days_done) {
+            let turns = self.turns.iter().skip(self.days_done * self.accounts.len());
+            for (account, until) in self.accounts.iter_mut().zip(turns) {
+                while self.report.trades < *until {
+                    self.report.trades += 1;
+                    tx.insert_trade(&account.trade(*day, quotes, &mut self.chance, self.report.trades)?)?;
+                }
+                tx.record_performance(&account.close(*day, quotes))?;
+                self.report.performance_days += 1;
             }
-            let market_value = Scale::Money.round(holding.quantity * price);
-            positions.push(Position {
-                agent: self.agent.clone(),
-                ticker: Ticker::new(*ticker)?,
-                quantity: holding.quantity,
-                average_cost: Scale::Money.round(holding.cost / holding.quantity),
-                current_price: *price,
-                market_value,
-                unrealized_profit: market_value - Scale::Money.round(holding.cost),
-                updated_at: close_of(day),
-            });
+            self.days_done += 1;
+            if self.report.trades >= enough || self.days_done == self.market.days.len() {
+                self.report.positions = 0;
+                for account in &self.accounts {
+                    let positions = account.positions(*day, quotes)?;
+                    tx.update_positions(&positions)?;
+                    self.report.positions += positions.len() as u64;
+                }
+                break;
+            }
         }
-        Ok(positions)
+        Ok(())
     }
 }
 
-/// The Mondays to Fridays of the year up to `last`, the last included if it is one.
-fn trading_days(last: NaiveDate) -> Vec<NaiveDate> {
-    let first = last.checked_sub_days(Days::new(364)).unwrap_or(last);
-    first
-        .iter_days()
-        .take_while(|day| *day <= last)
-        .filter(|day| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun))
-        .collect()
-}
-
-/// The price of each stock on each day, in whole cents: a walk of at most 2 % a day.
-fn prices(seed: u64, days: usize) -> Vec<Vec<Decimal>> {
-    let mut chance = fastrand::Rng::with_seed(seed);
-    let mut cents = STOCKS.map(|(_, dollars)| dollars * 100);
-    (0..days)
-        .map(|_| {
-            for price in &mut cents {
-                // Weighted upward a little, as stocks are; never below a dollar.
-                *price = (*price + *price * chance.i64(-190..=200) / 10_000).max(100);
-            }
-            cents.iter().map(|cents| Decimal::new(*cents, 2)).collect()
+/// Deals `total` trades out to so many turns: three quarters of these get none, the others one to eight parts. Returns how
+/// many trades there are after each.
+fn turns(total: u64, turns: usize, chance: &mut fastrand::Rng) -> Vec<u64> {
+    let mut parts = 0_u128;
+    let after: Vec<u128> = (0..turns)
+        .map(|turn| {
+            // The first always gets a part, so that somebody does.
+            parts += if turn == 0 || chance.u8(0..4) == 0 { chance.u128(1..=8) } else { 0 };
+            parts
         })
+        .collect();
+    after
+        .iter()
+        .map(|after| u128::from(total) * after / parts)
+        .map(|trades| u64::try_from(trades).unwrap_or(total))
         .collect()
-}
-
-/// 21:00 UTC, when the market in New York has closed, in winter as in summer.
-fn close_of(day: NaiveDate) -> DateTime<Utc> {
-    Utc.from_utc_datetime(&day.and_hms_opt(21, 0, 0).expect("21:00 is a time of every day"))
 }

@@ -1,18 +1,24 @@
 //! Writing. Every method is one step of the transaction that it is called on.
 
-use std::ops::Deref;
+use std::{cell::Cell, ops::Deref};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use rusqlite::{ffi, params};
 
 use crate::{
-    Agent, AgentId, Error, Order, Performance, Position, Reader, TradeId, amount::Scale, reader::order_columns,
+    Agent, AgentId, Error, Order, Performance, Position, Reader, StatusUpdate, TradeId,
+    amount::Scale,
+    connection::given_up,
+    event::{Event, Head},
+    reader::order_columns,
+    writer,
 };
 
 /// A transaction that is open: writes, and reads what it has written so far (by way of [`Reader`]).
 #[derive(Debug)]
 pub struct Transaction<'c> {
     reader: Reader<'c>,
+    head: &'c Cell<Head>,
 }
 
 impl<'c> Deref for Transaction<'c> {
@@ -24,8 +30,22 @@ impl<'c> Deref for Transaction<'c> {
 }
 
 impl<'c> Transaction<'c> {
-    pub(crate) fn new(connection: &'c rusqlite::Connection) -> Self {
-        Self { reader: Reader::new(connection) }
+    pub(crate) fn new(connection: &'c rusqlite::Connection, head: &'c Cell<Head>) -> Self {
+        Self { reader: Reader::new(connection), head }
+    }
+
+    /// A part of the transaction that can fail alone: what `work` wrote is undone if it returns an error or panics, and what was
+    /// written before stays.
+    ///
+    /// # Errors
+    /// What `work` returns; [`Error::Query`].
+    pub fn nested<T>(&self, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        writer::execute(self.connection(), "SAVEPOINT part").map_err(Error::query("begin a part"))?;
+        let undo = Undo { transaction: self, head: self.head.get() };
+        let value = work(self)?;
+        writer::execute(self.connection(), "RELEASE part").map_err(Error::query("end a part"))?;
+        std::mem::forget(undo);
+        Ok(value)
     }
 
     /// Registers an agent, or changes its name, kind and switch.
@@ -54,25 +74,27 @@ impl<'c> Transaction<'c> {
     /// [`Error::OrderConflict`] if the id is taken by an order that asks for something else, [`Error::UnknownAgent`],
     /// [`Error::Amount`], [`Error::Query`].
     pub fn insert_trade(&self, order: &Order) -> Result<TradeId, Error> {
-        if let Some(recorded) = self.trade_by_client_order_id(&order.client_order_id)? {
-            return if recorded.order.same_intent(order) {
-                Ok(recorded.id)
-            } else {
-                Err(Error::OrderConflict {
-                    client_order_id: order.client_order_id.clone(),
-                    recorded: Box::new(recorded.order),
-                    given: Box::new(order.clone()),
-                })
-            };
-        }
-        let quantity = Scale::Quantity.encode("quantity", order.quantity)?;
-        let price = order.price.map(|price| Scale::Money.encode("price", price)).transpose()?;
+        self.insert_trade_created(order, None)
+    }
+
+    /// [`insert_trade`](Self::insert_trade), of a trade that another system recorded at `created_at`. Its event is of now,
+    /// since that is when it came into the chain.
+    pub(crate) fn insert_trade_created(
+        &self,
+        order: &Order,
+        created_at: Option<DateTime<Utc>>,
+    ) -> Result<TradeId, Error> {
+        let quantity = Scale::Quantity.encode_positive("quantity", order.quantity)?;
+        let price = order.price.map(|price| Scale::Money.encode_positive("price", price)).transpose()?;
+        let recorded_at = now().timestamp_micros();
+        let created_at = created_at.map_or(recorded_at, |time| time.timestamp_micros());
         let written = self.execute(
             "record a trade",
             concat!(
                 "INSERT INTO trades (",
                 order_columns!(),
-                ", created_at, last_updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)"
+                ", created_at, last_updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                 ON CONFLICT (client_order_id) DO NOTHING"
             ),
             params![
                 order.client_order_id.as_str(),
@@ -88,11 +110,105 @@ impl<'c> Transaction<'c> {
                 order.source_trade_date.map(|date| date.to_string()),
                 order.trade_date.to_string(),
                 order.executed_at.map(|time| time.timestamp_micros()),
-                now().timestamp_micros(),
+                created_at,
+                recorded_at,
             ],
         );
-        written.map_err(|error| unknown_agent(error, &order.agent))?;
-        Ok(TradeId(self.connection().last_insert_rowid()))
+        if written.map_err(|error| unknown_agent(error, &order.agent))? == 0 {
+            return self.recorded_before(order);
+        }
+        let trade_id = self.connection().last_insert_rowid();
+        self.append(&Event { trade_id, order, created_at, recorded_at })?;
+        Ok(TradeId(trade_id))
+    }
+
+    /// [`insert_trade`](Self::insert_trade) for many, in their order: the number of each.
+    ///
+    /// # Errors
+    /// As there, of the first that fails.
+    pub fn insert_trades<'o>(&self, orders: impl IntoIterator<Item = &'o Order>) -> Result<Vec<TradeId>, Error> {
+        orders.into_iter().map(|order| self.insert_trade(order)).collect()
+    }
+
+    fn recorded_before(&self, order: &Order) -> Result<TradeId, Error> {
+        let recorded = self.trade_by_client_order_id(&order.client_order_id)?;
+        let recorded = recorded.expect("the insert met a row with this id, in this transaction");
+        if recorded.order.same_intent(order) {
+            return Ok(recorded.id);
+        }
+        Err(Error::OrderConflict {
+            client_order_id: order.client_order_id.clone(),
+            recorded: Box::new(recorded.order),
+            given: Box::new(order.clone()),
+        })
+    }
+
+    /// Records what became of an order. The same once more changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTrade`]; [`Error::StatusChange`] if the new status cannot follow the old one, the price or the time of
+    /// a final order would change, or the broker's id would be another; [`Error::Amount`], [`Error::Query`].
+    pub fn update_trade_status(&self, id: TradeId, update: &StatusUpdate) -> Result<(), Error> {
+        let Some(trade) = self.trade(id)? else { return Err(Error::UnknownTrade { id }) };
+        let before = trade.order;
+        let mut order = before.clone();
+        order.status = update.status;
+        order.price = update.price.or(order.price);
+        order.broker_order_id = update.broker_order_id.clone().or(order.broker_order_id);
+        order.executed_at = update.executed_at.or(order.executed_at);
+        if order == before {
+            return Ok(());
+        }
+        let rebrokered = before.broker_order_id.is_some() && before.broker_order_id != order.broker_order_id;
+        if before.status.is_final() || !before.status.may_become(order.status) || rebrokered {
+            return Err(Error::StatusChange { id, before: Box::new(before), update: Box::new(update.clone()) });
+        }
+        let recorded_at = now().timestamp_micros();
+        self.execute(
+            "change a trade",
+            "UPDATE trades SET order_status = ?2, price = ?3, alpaca_order_id = ?4, execution_date = ?5, last_updated = ?6
+             WHERE id = ?1",
+            params![
+                id.0,
+                order.status.as_str(),
+                order.price.map(|price| Scale::Money.encode_positive("price", price)).transpose()?,
+                order.broker_order_id,
+                order.executed_at.map(|time| time.timestamp_micros()),
+                recorded_at,
+            ],
+        )?;
+        let created_at = trade.created_at.timestamp_micros();
+        self.append(&Event { trade_id: id.0, order: &order, created_at, recorded_at })
+    }
+
+    /// Says for good that the trades of this record are made up.
+    pub(crate) fn mark_sample(&self, seed: u64) -> Result<(), Error> {
+        // The bits of the seed: a column has no unsigned numbers.
+        let seed = i64::from_ne_bytes(seed.to_ne_bytes());
+        self.execute("mark the record", "UPDATE record SET sample_seed = ?1", [seed]).map(drop)
+    }
+
+    fn append(&self, event: &Event<'_>) -> Result<(), Error> {
+        let head = self.head.get().after(event)?;
+        let order = event.order;
+        self.execute(
+            "record an event",
+            "INSERT INTO trade_events
+                 (sequence, trade_id, order_status, price, alpaca_order_id, execution_date, recorded_at, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                head.sequence,
+                event.trade_id,
+                order.status.as_str(),
+                order.price.map(|price| Scale::Money.encode("price", price)).transpose()?,
+                order.broker_order_id,
+                order.executed_at.map(|time| time.timestamp_micros()),
+                event.recorded_at,
+                head.hash,
+            ],
+        )?;
+        self.head.set(head);
+        Ok(())
     }
 
     /// Records what an agent holds of a stock, in place of what was recorded before.
@@ -129,6 +245,15 @@ impl<'c> Transaction<'c> {
     /// # Errors
     /// [`Error::UnknownAgent`], [`Error::Amount`], [`Error::Query`].
     pub fn record_performance(&self, performance: &Performance) -> Result<(), Error> {
+        self.record_performance_created(performance, now())
+    }
+
+    /// [`record_performance`](Self::record_performance), of a day that was recorded at `created_at`.
+    pub(crate) fn record_performance_created(
+        &self,
+        performance: &Performance,
+        created_at: DateTime<Utc>,
+    ) -> Result<(), Error> {
         let written = self.execute(
             "record a performance",
             "INSERT INTO daily_performance (agent_id, date, total_value, daily_return_pct, total_return_pct, created_at)
@@ -142,20 +267,62 @@ impl<'c> Transaction<'c> {
                 Scale::Money.encode("total_value", performance.total_value)?,
                 Scale::Money.encode("daily_return_percent", performance.daily_return_percent)?,
                 Scale::Money.encode("total_return_percent", performance.total_return_percent)?,
-                now().timestamp_micros(),
+                created_at.timestamp_micros(),
             ],
         );
         written.map_err(|error| unknown_agent(error, &performance.agent))?;
         Ok(())
     }
 
+    /// [`update_position`](Self::update_position) for many.
+    ///
+    /// # Errors
+    /// As there, of the first that fails.
+    pub fn update_positions<'p>(&self, positions: impl IntoIterator<Item = &'p Position>) -> Result<(), Error> {
+        positions.into_iter().try_for_each(|position| self.update_position(position))
+    }
+
+    /// [`record_performance`](Self::record_performance) for many.
+    ///
+    /// # Errors
+    /// As there, of the first that fails.
+    pub fn record_performances<'p>(&self, days: impl IntoIterator<Item = &'p Performance>) -> Result<(), Error> {
+        days.into_iter().try_for_each(|day| self.record_performance(day))
+    }
+
     fn execute(&self, operation: &'static str, sql: &str, params: impl rusqlite::Params) -> Result<usize, Error> {
+        // Where SQLite gave the transaction up, on a full disk for example, each further statement would be one of its own.
+        if self.connection().is_autocommit() {
+            return Err(Error::RolledBack { source: given_up() });
+        }
         let mut statement = self.connection().prepare_cached(sql).map_err(Error::query(operation))?;
         statement.execute(params).map_err(Error::query(operation))
     }
 }
 
-/// The only foreign key of the tables is the agent's.
+/// Undoes a part of a transaction when it is dropped.
+struct Undo<'t, 'c> {
+    transaction: &'t Transaction<'c>,
+    head: Head,
+}
+
+impl Drop for Undo<'_, '_> {
+    fn drop(&mut self) {
+        let connection = self.transaction.connection();
+        self.transaction.head.set(self.head);
+        if connection.is_autocommit() {
+            return;
+        }
+        let undone =
+            writer::execute(connection, "ROLLBACK TO part").and_then(|()| writer::execute(connection, "RELEASE part"));
+        if undone.is_err() {
+            // The whole then, and whoever shares it is told so. If this fails too, the commit will.
+            drop(writer::execute(connection, "ROLLBACK"));
+        }
+    }
+}
+
+/// The only foreign key that a caller can break is the agent's.
 fn unknown_agent(error: Error, agent: &AgentId) -> Error {
     let failure = match &error {
         Error::Query { source, .. } => source.sqlite().and_then(rusqlite::Error::sqlite_error),

@@ -1,10 +1,11 @@
 //! What operators get wrong: one clear message, the right exit code, and nothing changed.
 
-use std::{fs, net::TcpListener, path::Path};
+use std::{fs, net::TcpListener};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{project, run, text, tree, write};
+use crate::{Running, project, run, text, tree, write};
 
 /// Starts it, which must fail with this code and these lines (`…` is the project folder), and change nothing.
 #[track_caller]
@@ -22,7 +23,7 @@ fn refused(folder: &TempDir, variables: &[(&str, &str)], code: i32, expected: &s
 fn a_malformed_env_file() {
     let folder = project();
     write(folder.path(), ".env", "LOG_LEVEL=INFO\nALPACA_SECRET_KEY hunter2\n");
-    refused(&folder, &[], 2, "error: …/.env:2: expected NAME=value, and there is no `=`");
+    refused(&folder, &[], 2, "error: …/.env:2: expected NAME=value, and there is no `=`\n  way out: correct that line");
 }
 
 #[test]
@@ -39,7 +40,9 @@ fn an_unreadable_env_file() {
 fn a_malformed_agents_file() {
     let folder = project();
     write(folder.path(), "config/agents.json", "{\"agents\": [}");
-    refused(&folder, &[], 2, "error: …/config/agents.json:1: not JSON: expected value at line 1 column 13");
+    let expected =
+        "error: …/config/agents.json:1: not JSON: expected value at line 1 column 13\n  way out: correct that line";
+    refused(&folder, &[], 2, expected);
     write(folder.path(), "config/agents.json", r#"{"agents": [{"id": "A", "name": "A", "type": "technical"}]}"#);
     let expected = "error: the configuration has 1 fault\n  agents[0].id: must be 1 to 64 of a-z, 0-9, _ and -; found \"A\", \
                     from config/agents.json; for example nancy_pelosi";
@@ -75,24 +78,36 @@ fn a_database_folder_that_cannot_be_written() {
     let folder = project();
     write(folder.path(), "data", "a file where the folder should be");
     let expected = "error: cannot create the database …/data/trading_automation.db\n  cause: File exists (os error 17)\n  \
-                    way out: let this user write to the folder, or set DATABASE_PATH to another";
+                    way out: let this user write to the folder, or name another path; the path is the setting DATABASE_PATH";
     refused(&folder, &[("MONITORING__PORT", "0")], 1, expected);
     let expected = "error: cannot create the database /proc/trading/record.db\n  cause: No such file or directory (os error 2)\n  \
-                    way out: let this user write to the folder, or set DATABASE_PATH to another";
+                    way out: let this user write to the folder, or name another path; the path is the setting DATABASE_PATH";
     refused(&folder, &[("MONITORING__PORT", "0"), ("DATABASE_PATH", "/proc/trading/record.db")], 1, expected);
 }
 
 #[test]
 fn a_database_that_is_none() {
     let folder = project();
-    write(folder.path(), "data/trading_automation.db", &"not a database ".repeat(1_000));
-    let expected = "error: …/data/trading_automation.db is not a database\n  way out: move the file aside and restore a \
-                    backup, or set DATABASE_PATH to another";
-    refused(&folder, &[("MONITORING__PORT", "0")], 1, expected);
-    write(folder.path(), "data/trading_automation.db", "");
-    let expected = "error: …/data/trading_automation.db is a database of another program (its application id is 0x0)\n  way out: \
-                    set DATABASE_PATH to another path, and leave this file as it is";
-    refused(&folder, &[("MONITORING__PORT", "0")], 1, expected);
+    let path = "data/trading_automation.db";
+    write(folder.path(), path, &"not a database ".repeat(1_000));
+    let restore =
+        "keep what is there, restore the newest backup, or name another path; the path is the setting DATABASE_PATH";
+    refused(
+        &folder,
+        &[("MONITORING__PORT", "0")],
+        1,
+        &format!("error: …/{path} is not a database\n  way out: {restore}"),
+    );
+    write(folder.path(), path, "");
+    let expected = format!("error: the database …/{path} was emptied\n  way out: {restore}");
+    refused(&folder, &[("MONITORING__PORT", "0")], 1, &expected);
+    fs::remove_file(folder.path().join(path)).expect("is removed");
+    write(folder.path(), &format!("{path}-wal"), "the last transactions");
+    let expected = format!(
+        "error: there is no database at …/{path}, but …/{path}-wal is left of one\n  way out: bring the database back, or \
+         move what is left of it aside; the path is the setting DATABASE_PATH"
+    );
+    refused(&folder, &[("MONITORING__PORT", "0")], 1, &expected);
 }
 
 #[test]
@@ -110,12 +125,24 @@ fn a_missing_database_in_production() {
 fn a_log_folder_that_cannot_be_written() {
     let folder = project();
     write(folder.path(), "logs", "a file where the folder should be");
-    drop(run(folder.path(), &[], &["init-db"]));
+    let expected = "error: cannot create the log folder …/logs; create it for this user, or choose another log folder\n  \
+                    cause: File exists (os error 17)\n  way out: the folder is the setting LOG_PATH";
+    refused(&folder, &[("MONITORING__PORT", "0")], 1, expected);
+}
+
+#[test]
+fn a_second_instance() {
+    let folder = project();
+    let first = Running::start(folder.path(), &[]);
     let output = run(folder.path(), &[("MONITORING__PORT", "0")], &[]);
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.starts_with("error: cannot create the log folder "), "{stderr}");
-    assert!(stderr.contains(&Path::new("logs").display().to_string()), "{stderr}");
+    let stderr = text(&output.stderr).replace(&folder.path().display().to_string(), "…");
+    let expected = format!(
+        "error: the database …/data/trading_automation.db is in use by process {}\n  way out: end the other process that \
+         uses it; the path is the setting DATABASE_PATH\n",
+        first.child.id()
+    );
+    assert_eq!((output.status.code(), stderr), (Some(1), expected));
+    assert_eq!(first.stop(Signal::TERM).0, Some(0), "the first one goes on");
 }
 
 #[test]

@@ -11,15 +11,37 @@ fn init_db_says_what_it_did() {
         text(&output.stdout)
     };
     assert_eq!(init(&[]), "created data/trading_automation.db, schema version 1\n0 trades\n");
-    assert_eq!(init(&[]), "data/trading_automation.db is there, schema version 1: nothing was needed\n0 trades\n");
+    assert_eq!(init(&[]), "data/trading_automation.db has schema version 1: nothing was needed\n0 trades\n");
     let filled = init(&["--sample-data"]);
     assert!(filled.contains("nothing was needed\nsample data: "), "{filled}");
     let trades = filled.split("sample data: ").nth(1).and_then(|text| text.split(',').next()).expect("a number");
     assert_eq!(
         init(&["--sample-data"]),
-        format!("data/trading_automation.db is there, schema version 1: nothing was needed\n{trades}\n")
+        format!(
+            "data/trading_automation.db has schema version 1: nothing was needed\n{trades}; sample data only goes into a \
+             record that has none\n"
+        )
     );
-    assert_eq!(init(&["--path", "other/a.db"]), "created other/a.db, schema version 1\n0 trades\n");
+    let expected = format!("created {}/other/a.db, schema version 1\n0 trades\n", folder.path().display());
+    assert_eq!(init(&["--path", "other/a.db"]), expected);
+}
+
+#[test]
+fn made_up_trades_and_real_money_do_not_meet() {
+    let folder = project();
+    let keys = ["QUIVER_API_KEY", "ALPACA_API_KEY", "ALPACA_SECRET_KEY"].map(|name| (name, "a-key"));
+    let production: Vec<_> =
+        [("ENVIRONMENT", "production"), ("MONITORING__PORT", "0")].into_iter().chain(keys).collect();
+    let refused = |arguments: &[&str]| {
+        let output = run(folder.path(), &production, arguments);
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stderr)
+    };
+    let expected = "error: the database is filled with made-up trades, and the environment is production\n  way out: set \
+                    DATABASE_PATH to another database\n";
+    assert_eq!(refused(&["init-db", "--sample-data"]), expected);
+    drop(run(folder.path(), &[], &["init-db", "--sample-data"]));
+    assert_eq!(refused(&[]), expected);
 }
 
 #[test]

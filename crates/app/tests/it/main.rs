@@ -12,6 +12,9 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,9 +40,22 @@ fn trading(root: &Path, variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end, or to a bound: one that should be refused might start instead.
 fn run(root: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
-    trading(root, variables).args(arguments).output().expect("the binary runs")
+    let mut command = trading(root, variables);
+    let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    let (ended, end) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if end.recv_timeout(Duration::from_secs(30)).is_err() {
+                kill_process(pid, Signal::KILL).expect("it still runs");
+            }
+        });
+        let output = child.wait_with_output().expect("it ends");
+        ended.send(()).expect("it ended by itself, within the bound");
+        output
+    })
 }
 
 fn text(bytes: &[u8]) -> String {

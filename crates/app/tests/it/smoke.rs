@@ -25,6 +25,7 @@ fn it_starts_in_an_empty_project_answers_and_stops() {
     let running = Running::start(folder.path(), &[]);
     let banner = running.banner.join("\n");
     assert!(banner.contains("is running: development"), "{banner}");
+    assert!(banner.contains("broker    paper account, https://paper-api.alpaca.markets"), "{banner}");
     assert!(banner.contains("agents    5 of 5 enabled, from config/agents.json"), "{banner}");
     assert!(banner.contains("database  created data/trading_automation.db, schema version 1"), "{banner}");
     assert!(banner.contains("sample data: "), "{banner}");
@@ -72,7 +73,7 @@ fn a_second_start_keeps_the_data_and_adds_none() {
     let before = counts(folder.path());
     let running = Running::start(folder.path(), &[]);
     let banner = running.banner.join("\n");
-    assert!(banner.contains("data/trading_automation.db is there, schema version 1: nothing was needed"), "{banner}");
+    assert!(banner.contains("data/trading_automation.db has schema version 1: nothing was needed"), "{banner}");
     assert!(banner.contains(&format!("{} trades", before.trades)), "{banner}");
     let (code, _, stderr) = running.stop(Signal::INT);
     assert_eq!(code, Some(0), "{stderr}");

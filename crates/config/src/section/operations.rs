@@ -50,7 +50,7 @@ section! {
             check |days| (1..=3_650).contains(days), "from 1 to 3650";
         /// What the console shows beside the files: `text`, `json` or `off`.
         console: Console = "text";
-        /// Whatever it says, there is no colour on the console. **Source:** <https://no-color.org>.
+        /// If it says anything at all, there is no colour on the console (see no-color.org).
         no_color: Option<String> = "", variable "NO_COLOR";
     }
 }

@@ -112,3 +112,29 @@ fn a_named_file_must_exist_and_the_default_one_only_outside_development() {
         assert!(error.contains("trading.agents_path: must name a file that exists; found \"/"), "{error}");
     }
 }
+
+#[test]
+fn slips_of_the_finger_are_faults_and_not_fields_of_their_own() {
+    faults(
+        r#"{"agents": [{"id": "a", "name": "A", "type": "indvidual", "enabeld": false, "parmeters": {}, "later": 1,
+            "parameters": {"match_treshold": 0.5, "minimum_trade_value": -1, "position_size_type": "big",
+                           "position_size_value": "100", "own": true}}],
+            "global_parameter": {}}"#,
+        &[
+            "agents[0].enabeld: must be a known field; found \"enabeld\", from config/agents.json; for example enabled",
+            "agents[0].parameters.match_treshold: must be a known field; found \"match_treshold\", from config/agents.json; for \
+             example match_threshold",
+            "agents[0].parameters.minimum_trade_value: must be a number from 0 up; found -1, from config/agents.json; for \
+             example 50000",
+            "agents[0].parameters.position_size_type: must be fixed or percentage; found \"big\", from config/agents.json; for \
+             example fixed",
+            "agents[0].parameters.position_size_value: must be a number above 0; found \"100\", from config/agents.json; for \
+             example 100",
+            "agents[0].parmeters: must be a known field; found \"parmeters\", from config/agents.json; for example parameters",
+            "agents[0].type: must be one of committee, individual, technical, or a name of its own; found \"indvidual\", from \
+             config/agents.json; for example individual",
+            "global_parameter: must be a known field; found \"global_parameter\", from config/agents.json; for example \
+             global_parameters",
+        ],
+    );
+}

@@ -27,6 +27,16 @@ fn it_names_every_variable_with_its_default_and_nothing_else() {
 }
 
 #[test]
+fn it_names_every_key_above_its_variable() {
+    let text = text();
+    let lines: Vec<_> = text.lines().collect();
+    for key in Settings::keys() {
+        let at = lines.iter().position(|line| line.starts_with(&format!("#{}=", key.variable()))).expect("is there");
+        assert!(lines[at - 1].ends_with(&format!(" [{}]", key.path())), "{}", lines[at - 1]);
+    }
+}
+
+#[test]
 fn it_loads_as_it_is_and_with_every_line_switched_on() {
     let on: Vec<_> = text()
         .lines()

@@ -78,10 +78,17 @@ fn each_bound_is_kept() {
 #[test]
 fn slips_of_the_finger_are_named() {
     check(
-        &[("DATABSE_PATH", "x"), ("MONITORING__PROT", "1"), ("HOME", "/root"), ("SMTP_HOST", "other programs read it")],
+        &[
+            ("DATABSE_PATH", "x"),
+            ("ENVIROMENT", "production"),
+            ("MONITORING__PROT", "1"),
+            ("HOME", "/root"),
+            ("SMTP_HOST", "other programs read it"),
+        ],
         &[
             "DATABSE_PATH: must be a known variable; found an unknown one, from variable DATABSE_PATH; did you mean \
              DATABASE_PATH?",
+            "ENVIROMENT: must be a known variable; found an unknown one, from variable ENVIROMENT; did you mean ENVIRONMENT?",
             "MONITORING__PROT: must be a known variable; found an unknown one, from variable MONITORING__PROT; did you \
              mean MONITORING__PORT?",
         ],
@@ -92,10 +99,12 @@ fn slips_of_the_finger_are_named() {
 fn files_and_overrides_are_checked_alike() {
     let folder =
         project(&[("config/development.toml", "[database]\npaht = \"a\"\nreaders = []\n[loging]\nlevel = 1\n")]);
-    let error = loader(folder.path(), &[]).set("database.readrs", "1").load().expect_err("is refused").to_string();
+    let loader = loader(folder.path(), &[]).set("database.readrs", "1").set("LOG_LEVEL", "info");
+    let error = loader.load().expect_err("is refused").to_string();
     assert_eq!(
         error,
-        "the configuration has 4 faults\n  \
+        "the configuration has 5 faults\n  \
+         LOG_LEVEL: must be a known key; found an unknown one, from override; did you mean logging.level?\n  \
          database.paht: must be a known key; found an unknown one, from config/development.toml; did you mean database.path?\n  \
          database.readers: must be a whole number from 0 to 4294967295; found a list, from config/development.toml; for \
          example DATABASE__READERS=4\n  \
@@ -173,6 +182,20 @@ fn faults_between_two_keys_name_both() {
              MARKET_HOURS_END=16:00",
         ],
     );
+}
+
+#[test]
+fn addresses_are_shown_without_what_may_be_a_secret() {
+    for (address, shown) in [
+        ("https://user:canary@paper-api.alpaca.markets", "…@paper-api.alpaca.markets"),
+        ("https://paper-api.alpaca.markets/?token=canary", "https://paper-api.alpaca.markets/?…"),
+        ("https://canary@host/?canary#canary", "…@host/"),
+        ("ftp://host/#canary", "ftp://host/?…"),
+    ] {
+        let error = load(&[("ALPACA_BASE_URL", address)]).expect_err("is refused").to_string();
+        assert!(error.contains(&format!("found {shown:?}, from variable ALPACA_BASE_URL")), "{error}");
+        assert!(!error.contains("canary"), "{error}");
+    }
 }
 
 #[test]

@@ -95,6 +95,10 @@ fn files_that_are_none_are_refused_by_name() {
     fs::write(folder.path().join(".env"), b"A=\xff").expect("written");
     assert!(matches!(loader(folder.path(), &[]).load(), Err(Error::Read { .. })));
 
+    let folder = project(&[]);
+    std::os::unix::fs::symlink("nowhere", folder.path().join(".env")).expect("a link");
+    assert!(matches!(loader(folder.path(), &[]).load(), Err(Error::Read { .. })), "a link to nothing");
+
     let missing = Path::new("/nonexistent");
     let error = loader(missing, &[]).load().expect_err("no folder, no settings").to_string();
     assert_eq!(error, "the project root /nonexistent is not a folder");
@@ -105,7 +109,7 @@ fn malformed_files_are_refused_with_the_line_and_without_a_secret() {
     let folder = project(&[(".env", "A=1\nALPACA_SECRET_KEY=\"hunter2\n")]);
     let error = loader(folder.path(), &[]).load().expect_err("malformed").to_string();
     assert!(
-        error.ends_with(".env:2: the quote is not closed on this line; put the closing quote behind the value"),
+        error.ends_with(".env:2: the quote that begins here is not closed; put the closing quote behind the value"),
         "{error}"
     );
 
@@ -121,6 +125,8 @@ fn variables_that_are_not_unicode_are_faults_only_where_they_are_ours() {
     let bytes = || OsString::from_vec(vec![0xff]);
     let load = |name: &str| Settings::loader().root(folder.path()).environment([(name, bytes())]).load();
     load("OTHER").expect("a stranger's variable is none of ours");
-    let error = load("LOG_LEVEL").expect_err("ours").to_string();
-    assert!(error.contains("logging.level: must be Unicode text; found bytes that are not UTF-8"), "{error}");
+    for (name, key) in [("LOG_LEVEL", "logging.level"), ("ENVIRONMENT", "environment")] {
+        let error = load(name).expect_err("ours").to_string();
+        assert!(error.contains(&format!("{key}: must be Unicode text; found bytes that are not UTF-8")), "{error}");
+    }
 }

@@ -26,6 +26,19 @@ fn a_folder_that_cannot_be_made_is_an_error_with_the_way_out() {
 }
 
 #[test]
+fn options_can_be_tried_out_and_leave_nothing() {
+    let stage = Stage::new();
+    stage.put("occupied", "");
+    Options::at(stage.path("new/deep")).check().unwrap();
+    assert_eq!(stage.files(), ["occupied"]);
+    let refused = Options::at(stage.path("occupied/logs")).check();
+    assert!(matches!(refused, Err(Error::CreateFolder { .. })), "{refused:?}");
+    let refused = Options { queue_lines: 0, ..Options::at(stage.path("new")) }.check();
+    assert!(matches!(refused, Err(Error::Option { .. })), "{refused:?}");
+    assert_eq!(stage.files(), ["occupied"]);
+}
+
+#[test]
 fn a_start_that_fails_half_way_takes_back_the_folders_it_made() {
     let stage = Stage::new();
     stage.put("there", "");

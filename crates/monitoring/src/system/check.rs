@@ -71,6 +71,10 @@ fn disk_space(report: &SystemReport, limits: UsageLimits) -> Outcome {
 
 fn memory(report: &SystemReport, limits: UsageLimits) -> Outcome {
     let memory = report.memory;
+    // No machine that runs this has none left; without descriptors, for example, the figures cannot be read.
+    if memory.available_bytes == 0 && !memory.limited_by_cgroup {
+        return Outcome::new(Status::Unknown, "the memory cannot be measured");
+    }
     let used_percent = used_percent(memory.total_bytes.saturating_sub(memory.available_bytes), memory.available_bytes);
     let message = format!("{used_percent} % of the memory in use");
     Outcome::new(limits.judge(used_percent), message)
@@ -168,6 +172,9 @@ mod tests {
         let outcome = disk_space(&report, UsageLimits::default());
         assert_eq!(outcome.status, Status::Unknown);
         assert_eq!(outcome.message, "the space of data cannot be measured: no such folder");
+        report.memory = MemoryReport { available_bytes: 0, limited_by_cgroup: false, ..report.memory };
+        let outcome = memory(&report, UsageLimits::default());
+        assert_eq!((outcome.status, outcome.message.as_str()), (Status::Unknown, "the memory cannot be measured"));
         assert_eq!(stale(Duration::from_secs(16)).status, Status::Unknown);
         assert_eq!(used_percent(0, 0), 100.0);
     }

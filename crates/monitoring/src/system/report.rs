@@ -101,7 +101,7 @@ pub struct DiskSpace {
 pub struct ProcessReport {
     /// Its number.
     pub pid: u32,
-    /// How long it has run, in whole seconds.
+    /// How long it has run, from [`System::start`](crate::System::start) on.
     pub uptime: Duration,
     /// Its memory that is in RAM.
     pub resident_bytes: u64,

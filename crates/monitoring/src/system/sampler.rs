@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate};
@@ -18,6 +18,7 @@ pub(super) struct Sampler {
     pid: Pid,
     cgroup: Option<Cgroup>,
     data_dir: PathBuf,
+    started: Instant,
     /// The use of CPU is a difference between two samples, so the first one has none.
     first: bool,
 }
@@ -26,7 +27,8 @@ impl Sampler {
     pub(super) fn new(data_dir: PathBuf) -> Result<Self, Error> {
         let host = sysinfo::System::new().map_err(|source| Error::Sampling { source: source.into() })?;
         let pid = Pid::from_u32(std::process::id());
-        Ok(Self { host, pid, cgroup: Cgroup::of_this_process(Path::new("/")), data_dir, first: true })
+        let cgroup = Cgroup::of_this_process(Path::new("/"));
+        Ok(Self { host, pid, cgroup, data_dir, started: Instant::now(), first: true })
     }
 
     pub(super) fn sample(&mut self, at: Instant, wall: DateTime<Utc>) -> Sample {
@@ -54,17 +56,18 @@ impl Sampler {
             ),
             swap: SwapReport { total_bytes: self.host.total_swap(), used_bytes: self.host.used_swap() },
             disk: DiskReport { path: self.data_dir.clone(), space: disk_space(&self.data_dir) },
-            process: self.process(),
+            process: self.process(at),
         };
         self.first = false;
         sample
     }
 
-    fn process(&self) -> ProcessReport {
+    fn process(&self, at: Instant) -> ProcessReport {
         let process = self.host.process(self.pid);
         ProcessReport {
             pid: self.pid.as_u32(),
-            uptime: Duration::from_secs(process.map_or(0, sysinfo::Process::run_time)),
+            // Not since the kernel made the process: that may have been another program, which became this one by `exec`.
+            uptime: at.saturating_duration_since(self.started),
             resident_bytes: process.map_or(0, sysinfo::Process::memory),
             cpu_percent: process.and_then(|process| self.since_first(process.cpu_usage())),
             // Counted here: sysinfo would keep an entry for every thread that there has ever been.

@@ -26,6 +26,10 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+fn names(folder: &Path) -> Vec<String> {
+    files(folder).into_iter().map(|(name, _)| name).collect()
+}
+
 #[track_caller]
 fn refused(folder: &TempDir, expected: &str) -> Error {
     let before = files(folder.path());
@@ -54,7 +58,7 @@ fn a_database_is_created_once_and_opened_ever_after() {
     assert_eq!(db.origin(), Origin::Current { version: 1 });
     assert_eq!(db.read(|r| r.counts()).expect("is read").trades, 1);
     drop(db);
-    assert_eq!(files(folder.path()).len(), 1, "the write-ahead log is tidied away, and nothing temporary is left");
+    assert_eq!(names(folder.path()), ["record.db", "record.db.head", "record.db.lock"], "nothing else is left");
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn closing_leaves_one_file_however_early_it_comes() {
         let db = Database::open(&options(&folder)).expect("opens");
         db.read(|r| r.counts()).expect("is read");
         drop(db);
-        assert_eq!(files(folder.path()).len(), 1);
+        assert_eq!(names(folder.path()), ["record.db", "record.db.head", "record.db.lock"]);
     }
 }
 
@@ -75,7 +79,7 @@ fn files_and_folders_are_the_owners_alone() {
     let path = folder.path().join("deep/er/record.db");
     let db = Database::create(&Options::at(&path)).expect("creates with its folders");
     db.transaction(|tx| tx.register_agent(&agent("a"))).expect("writes");
-    let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
+    let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o7777;
     assert_eq!(mode(&folder.path().join("deep/er")), 0o700);
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(&path.with_extension("db-wal")), 0o600);
@@ -103,14 +107,131 @@ fn files_that_are_no_database_of_ours_are_refused_and_left_as_they_are() {
     let path = folder.path().join("record.db");
     fs::write(&path, "not a database, but long enough to be one ".repeat(100)).expect("written");
     refused(&folder, "…/record.db is not a database");
-    fs::write(&path, "").expect("written");
-    refused(&folder, "…/record.db is a database of another program (its application id is 0x0)");
-    tamper(&path, "CREATE TABLE trades (id INTEGER PRIMARY KEY)");
-    refused(&folder, "…/record.db is a database of another program (its application id is 0x0)");
+    fs::remove_file(&path).expect("removed");
+    tamper(&path, "CREATE TABLE accounts (id INTEGER PRIMARY KEY); PRAGMA application_id = 7");
+    refused(&folder, "…/record.db is a database of another program (its application id is 0x7)");
+    fs::remove_file(&path).expect("removed");
+    tamper(&path, "CREATE TABLE trades (id); CREATE TABLE agent_positions (id); CREATE TABLE daily_performance (id)");
+    refused(&folder, "…/record.db is a database of the earlier Python system");
     fs::remove_file(&path).expect("removed");
     fs::create_dir(&path).expect("a folder");
     let error = Database::open(&options(&folder)).expect_err("a folder is no database");
-    assert!(matches!(error, Error::NotADatabase { .. }), "{error}");
+    assert!(matches!(error, Error::NotAFile { .. }), "{error}");
+}
+
+/// Leaves the files as a process does that is killed: with what is in the write-ahead log, and nowhere else.
+fn killed(folder: &TempDir) {
+    let db = Database::open(&options(folder)).expect("opens");
+    db.transaction(|tx| {
+        tx.register_agent(&agent("a"))?;
+        tx.insert_trade(&order("1"))
+    })
+    .expect("is recorded");
+    let copies: Vec<_> = files(folder.path());
+    drop(db);
+    for (name, content) in copies {
+        fs::write(folder.path().join(name), content).expect("as it was");
+    }
+}
+
+#[test]
+fn an_emptied_database_keeps_its_write_ahead_log() {
+    let (folder, db) = database();
+    drop(db);
+    killed(&folder);
+    fs::write(folder.path().join("record.db"), "").expect("emptied");
+    refused(&folder, "the database …/record.db was emptied");
+    assert!(fs::metadata(folder.path().join("record.db-wal")).expect("is there").len() > 0);
+}
+
+#[test]
+fn what_is_left_of_a_lost_database_never_gets_into_a_new_one() {
+    let (folder, db) = database();
+    drop(db);
+    killed(&folder);
+    fs::remove_file(folder.path().join("record.db")).expect("lost");
+    let expected = "there is no database at …/record.db, but …/record.db-wal is left of one";
+    refused(&folder, expected);
+    let before = files(folder.path());
+    let error = Database::create(&options(&folder)).expect_err("is refused");
+    assert_eq!(error.to_string().replace(&folder.path().display().to_string(), "…"), expected);
+    assert!(matches!(Database::open_or_create(&options(&folder)), Err(Error::Leftover { .. })));
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn a_killed_process_leaves_what_the_next_one_takes_up() {
+    let (folder, db) = database();
+    drop(db);
+    killed(&folder);
+    let db = Database::open(&options(&folder)).expect("opens");
+    assert_eq!(db.read(|r| r.counts()).expect("is read").trades, 1);
+}
+
+#[test]
+fn a_database_that_this_user_may_only_read_is_refused() {
+    let (folder, db) = database();
+    drop(db);
+    let path = folder.path().join("record.db");
+    let mut only_reading = fs::metadata(&path).expect("is there").permissions();
+    only_reading.set_mode(0o444);
+    fs::set_permissions(&path, only_reading).expect("is set");
+    match Database::open(&options(&folder)) {
+        // To root, permissions refuse nothing.
+        Ok(db) => drop(db),
+        Err(error) => assert!(matches!(error, Error::ReadOnly { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn a_creation_that_fails_leaves_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let long = "n".repeat(252);
+    for path in [folder.path().join("new/deep").join(&long), folder.path().join(&long)] {
+        Database::create(&Options::at(path)).expect_err("is too long with its endings");
+        assert!(files(folder.path()).is_empty());
+    }
+}
+
+#[test]
+fn a_database_that_is_replaced_while_it_is_open_is_seen() {
+    let (folder, db) = database();
+    db.transaction(|tx| tx.register_agent(&agent("a"))).expect("is recorded");
+    db.sizes().expect("is there");
+    let path = folder.path().join("record.db");
+    fs::rename(&path, folder.path().join("other")).expect("moved");
+    fs::copy(folder.path().join("other"), &path).expect("copied");
+    let expected =
+        format!("the database {0} is not the file that was opened: {0} was replaced while it was open", path.display());
+    assert_eq!(db.sizes().expect_err("is another file").to_string(), expected);
+    assert_eq!(db.transaction(|tx| tx.insert_trade(&order("1"))).expect_err("is another file").to_string(), expected);
+}
+
+#[test]
+fn a_database_that_is_replaced_during_a_transaction_acknowledges_nothing() {
+    let (folder, db) = database();
+    db.transaction(|tx| tx.register_agent(&agent("a"))).expect("is recorded");
+    let path = folder.path().join("record.db");
+    let replaced = db.transaction(|tx| {
+        fs::rename(&path, folder.path().join("other")).expect("moved");
+        fs::copy(folder.path().join("other"), &path).expect("copied");
+        tx.insert_trade(&order("1"))
+    });
+    let error = replaced.expect_err("is not acknowledged");
+    assert!(matches!(error, Error::CommitUnknown { .. }), "{error}");
+    assert_eq!(error.class(), Class::Unknown);
+    assert!(db.is_stopped());
+    let error = db.transaction(|tx| tx.insert_trade(&order("2"))).expect_err("nothing more is written");
+    assert!(matches!(error, Error::Stopped { .. }), "{error}");
+}
+
+#[test]
+fn a_second_instance_is_refused_with_the_process_of_the_first() {
+    let (folder, db) = database();
+    let error = Database::open(&options(&folder)).expect_err("is in use").to_string();
+    assert!(error.ends_with(&format!("is in use by process {}", std::process::id())), "{error}");
+    drop(db);
+    Database::open(&options(&folder)).expect("is free again");
 }
 
 #[test]
@@ -118,12 +239,13 @@ fn a_newer_and_an_edited_database_are_refused() {
     let (folder, db) = database();
     drop(db);
     let path = folder.path().join("record.db");
-    tamper(&path, "PRAGMA user_version = 9");
-    refused(&folder, "the database …/record.db has schema version 9, and this program knows 1");
-    tamper(&path, "PRAGMA user_version = 1; UPDATE schema_migrations SET checksum = 'other' WHERE version = 1");
-    refused(&folder, "migration 1 (core) of the database …/record.db is not the one that this program knows");
-    tamper(&path, "DELETE FROM schema_migrations");
-    refused(&folder, "migration 1 () of the database …/record.db is not the one that this program knows");
+    tamper(&path, "UPDATE schema_migrations SET version = 9");
+    refused(&folder, "the database …/record.db has version 9 of the schema core, and this program knows 1");
+    tamper(&path, "UPDATE schema_migrations SET version = 1, checksum = 'other'");
+    refused(
+        &folder,
+        "step 1 (core) of the schema core of the database …/record.db is not the one that this program knows",
+    );
 }
 
 #[test]

@@ -1,7 +1,20 @@
 //! The record, through its public face.
 
+mod amounts;
+#[cfg(feature = "tokio")]
+mod asynchronous;
+mod backup;
+mod chain;
+mod extension;
+mod faults;
+mod groups;
+mod import;
 mod lifecycle;
+mod queries;
+mod reading;
 mod sample;
+mod status;
+mod views;
 mod writing;
 
 use chrono::NaiveDate;

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use trading_storage::{Counts, Database, Error, OrderStatus, OrderType, Performance, Position, Ticker};
+use trading_storage::{Counts, Database, Error, OrderStatus, OrderType, Performance, Position, Ticker, TradeFilter};
 
 use crate::{agent, database, day, order};
 
@@ -10,6 +10,11 @@ fn with_agent() -> (tempfile::TempDir, Database) {
     let (folder, db) = database();
     db.transaction(|tx| tx.register_agent(&agent("a"))).expect("is registered");
     (folder, db)
+}
+
+fn newest(db: &Database) -> Vec<i64> {
+    let page = db.read(|r| r.trades(&TradeFilter::All, None, 3)).expect("is read");
+    page.trades.iter().map(|trade| trade.id.get()).collect()
 }
 
 #[test]
@@ -56,6 +61,7 @@ fn another_order_under_the_same_id_is_a_conflict() {
     let mut other = order("1");
     other.quantity = "2".parse().expect("a number");
     let error = db.transaction(|tx| tx.insert_trade(&other)).expect_err("is another");
+    assert_eq!(error.to_string(), "order 1 is recorded with quantity 1.5 and not 2");
     let Error::OrderConflict { recorded, given, .. } = error else { panic!("{error}") };
     assert_eq!((*recorded, *given), (order("1"), other));
 }
@@ -133,8 +139,9 @@ fn amounts_that_do_not_fit_are_refused_with_their_field() {
     order.quantity = "0.0000000001".parse().expect("a number");
     let error = db.transaction(|tx| tx.insert_trade(&order)).expect_err("too fine").to_string();
     assert_eq!(error, "quantity 0.0000000001 does not fit: it takes 9 decimals at the most, and less than 9223372036");
-    order.quantity = 0.into();
-    db.transaction(|tx| tx.insert_trade(&order)).expect_err("nothing is no order");
+    order.quantity = (-1).into();
+    let error = db.transaction(|tx| tx.insert_trade(&order)).expect_err("is no order").to_string();
+    assert_eq!(error, "quantity -1 does not fit: it takes more than 0");
 }
 
 #[test]
@@ -201,12 +208,11 @@ fn many_threads_share_one_handle() {
                     // Every other id is also another thread's.
                     let id = if number % 2 == 0 { format!("shared-{number}") } else { format!("{thread}-{number}") };
                     db.transaction(|tx| tx.insert_trade(&order(&id))).expect("is recorded");
-                    db.read(|r| r.newest_trades(3)).expect("is read");
+                    newest(&db);
                 }
             });
         }
     });
     assert_eq!(db.read(|r| r.counts()).expect("is read").trades, 13 + 4 * 12);
-    let newest: Vec<_> = db.read(|r| r.newest_trades(3)).expect("is read").iter().map(|t| t.id.get()).collect();
-    assert_eq!(newest, [61, 60, 59]);
+    assert_eq!(newest(&db), [61, 60, 59]);
 }

@@ -1,0 +1,46 @@
+//! The calls for async programs: the work runs on a thread that may block.
+
+use tokio::task::{JoinError, spawn_blocking};
+
+use crate::{Database, Error, Reader, Transaction};
+
+impl Database {
+    /// [`read`](Self::read), without blocking the async thread. Dropping the future does not end the read.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// If `work` panics, or outside a Tokio runtime.
+    pub async fn read_async<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reader<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let db = self.clone();
+        spawn_blocking(move || db.read(work)).await.unwrap_or_else(resume)
+    }
+
+    /// [`transaction`](Self::transaction), without blocking the async thread. Dropping the future does not undo the
+    /// transaction: it ends by itself.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// If `work` panics, or outside a Tokio runtime.
+    pub async fn transaction_async<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let db = self.clone();
+        spawn_blocking(move || db.transaction(work)).await.unwrap_or_else(resume)
+    }
+}
+
+fn resume<T>(error: JoinError) -> Result<T, Error> {
+    match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        // A task is only cancelled when the runtime ends before it began.
+        Err(error) => Err(Error::aborted(error)),
+    }
+}

@@ -1,0 +1,52 @@
+//! What the engine said, without its types.
+
+use std::{fmt, sync::Arc};
+
+/// What the engine behind the record said. Opaque, so that another engine can stand there.
+#[derive(Debug, Clone)]
+pub struct Cause(Arc<Engine>);
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(rusqlite::Error),
+    Pool(r2d2::Error),
+    Text(String),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Engine::Sqlite(error) => error.fmt(f),
+            Engine::Pool(error) => error.fmt(f),
+            Engine::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Without a source: SQLite's own is its number and the same text again.
+impl std::error::Error for Cause {}
+
+impl From<rusqlite::Error> for Cause {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(Arc::new(Engine::Sqlite(error)))
+    }
+}
+
+impl From<r2d2::Error> for Cause {
+    fn from(error: r2d2::Error) -> Self {
+        Self(Arc::new(Engine::Pool(error)))
+    }
+}
+
+impl Cause {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self(Arc::new(Engine::Text(text.into())))
+    }
+
+    pub(crate) fn sqlite(&self) -> Option<&rusqlite::Error> {
+        match &*self.0 {
+            Engine::Sqlite(error) => Some(error),
+            Engine::Pool(_) | Engine::Text(_) => None,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Which files a database is in: so that a commit into a file that was deleted or replaced meanwhile is not acknowledged.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, connection, error::Cause};
+
+/// Device, inode and length of the database and of its write-ahead log, as far as that is there.
+///
+/// Neither ever gets shorter, but for the log when we fold it: a shorter one was cut by somebody else.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    path: PathBuf,
+    wal_path: PathBuf,
+    database: Stamp,
+    wal: Option<Stamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
+    inode: (u64, u64),
+    length: u64,
+}
+
+impl Identity {
+    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
+        let database = stamp(path).map_err(|_source| Error::Missing { path: path.to_owned() })?;
+        let wal_path = connection::wal(path);
+        Ok(Self { path: path.to_owned(), database, wal: stamp(&wal_path).ok(), wal_path })
+    }
+
+    /// Compares with what stands at the paths now, and takes over what has grown. Two calls of `stat`, next to the sync of a
+    /// commit.
+    pub(crate) fn check(&mut self) -> Result<(), Cause> {
+        self.database = compare(&self.path, self.database)?;
+        self.wal = match self.wal {
+            Some(wal) => Some(compare(&self.wal_path, wal)?),
+            // SQLite makes it with the first commit, and keeps it until the last connection goes.
+            None => stamp(&self.wal_path).ok(),
+        };
+        Ok(())
+    }
+
+    /// Runs what may shorten the log.
+    pub(crate) fn while_folding<T>(&mut self, fold: impl FnOnce() -> T) -> T {
+        let folded = fold();
+        self.wal = stamp(&self.wal_path).ok();
+        folded
+    }
+}
+
+fn compare(path: &Path, known: Stamp) -> Result<Stamp, Cause> {
+    let path_is = |what: String| Cause::text(format!("{} {what} while it was open", path.display()));
+    match stamp(path) {
+        Ok(found) if found.inode != known.inode => Err(path_is("was replaced".to_owned())),
+        Ok(found) if found.length < known.length => {
+            Err(path_is(format!("was cut from {} bytes to {}", known.length, found.length)))
+        }
+        Ok(found) => Ok(found),
+        Err(error) => Err(path_is(format!("went away ({error})"))),
+    }
+}
+
+fn stamp(path: &Path) -> io::Result<Stamp> {
+    let metadata = fs::metadata(path)?;
+    Ok(Stamp { inode: (metadata.dev(), metadata.ino()), length: metadata.len() })
+}

@@ -1,0 +1,82 @@
+//! One writing process a database: a lock on a file beside it.
+//!
+//! Not on the database itself: closing any handle of that file would drop the locks that SQLite has on it.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use crate::Error;
+
+/// Held as long as the database is open for writing; the system lets it go when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct InstanceLock {
+    path: PathBuf,
+    file: File,
+    /// If the file was not there before.
+    new: bool,
+}
+
+impl InstanceLock {
+    /// Takes the lock, and leaves our process id in the file.
+    pub(crate) fn take(database: &Path) -> Result<Self, Error> {
+        let path = beside(database, "lock");
+        let failed = |source| Error::Lock { path: path.clone(), source };
+        loop {
+            let new = match fs::symlink_metadata(&path) {
+                // Whoever planted it chose what is written to.
+                Ok(metadata) if !metadata.is_file() => return Err(failed(io::Error::other("not a regular file"))),
+                found => found.is_err(),
+            };
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            let mut file = options.open(&path).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let mut text = String::new();
+                    let read = (&file).take(32).read_to_string(&mut text);
+                    let pid = read.ok().and_then(|_| text.trim().parse().ok());
+                    return Err(Error::InUse { path: database.to_owned(), pid });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
+            // Another process may have removed the file between our opening and our locking.
+            let inode = |metadata: Metadata| (metadata.dev(), metadata.ino());
+            let ours = file.metadata().map(inode).map_err(failed)?;
+            if fs::metadata(&path).map(inode).ok() != Some(ours) {
+                continue;
+            }
+            file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+            writeln!(file, "{}", std::process::id()).map_err(failed)?;
+            return Ok(Self { path, file, new });
+        }
+    }
+
+    /// Lets the lock go, and removes the file if it was not there before: for what came to nothing.
+    pub(crate) fn undo(self) {
+        if self.new {
+            // While it is still held. A file that stays does no harm.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+impl Drop for InstanceLock {
+    fn drop(&mut self) {
+        // Closing does not do: a process that another thread is just starting has the file open too, until it runs its own
+        // program. If this fails, that one is waited for, which is the same as closing.
+        drop(self.file.unlock());
+    }
+}
+
+/// The path of a file that belongs to a database: `record.db` and `lock` make `record.db.lock`.
+pub(crate) fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}

@@ -1,0 +1,113 @@
+//! The proof that the record is whole: SQLite's own checks, and a walk along the chain.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Row};
+
+use crate::{
+    Error,
+    event::{Event, Head},
+    reader::{self, column},
+};
+
+/// What was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// Events that were walked, all of them good.
+    pub events: u64,
+    /// Trades, each of which is as its last event says.
+    pub trades: u64,
+    /// The end of the chain.
+    pub head: Head,
+}
+
+/// Each event with its trade as the event left it, and with the trade as it is now.
+///
+/// A price and so on of the event stand where the trade's own would, so that one function reads both.
+const WALK: &str = "SELECT e.sequence, e.trade_id, e.recorded_at, e.hash,
+         t.id, client_order_id, agent_id, ticker, side, order_type, quantity, source_politician, source_trade_date, trade_date,
+         e.order_status, e.price, e.alpaca_order_id, e.execution_date, t.created_at, e.recorded_at AS last_updated,
+         t.order_status IS e.order_status AND t.price IS e.price AND t.alpaca_order_id IS e.alpaca_order_id
+             AND t.execution_date IS e.execution_date AND t.last_updated IS e.recorded_at AS is_now,
+         EXISTS (SELECT 1 FROM trade_events AS n WHERE n.trade_id = e.trade_id AND n.sequence > e.sequence) AS is_past
+     FROM trade_events AS e LEFT JOIN trades AS t ON t.id = e.trade_id ORDER BY e.sequence";
+
+/// SQLite's own checks: of the pages, the indexes, the constraints and the references.
+pub(crate) fn integrity(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let damaged = |what: String| Error::Damaged { path: path.to_owned(), what };
+    let found: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged(error.to_string()))?;
+    if found != "ok" {
+        return Err(damaged(found));
+    }
+    let dangling: bool = connection
+        .prepare("PRAGMA foreign_key_check")
+        .and_then(|mut statement| statement.exists([]))
+        .map_err(|error| damaged(error.to_string()))?;
+    if dangling { Err(damaged("a row refers to one that is not there".to_owned())) } else { Ok(()) }
+}
+
+/// Walks the chain from its first event to its last. `progress` is told how many events are done and how many there are.
+pub(crate) fn chain(
+    connection: &Connection,
+    instance_id: &str,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Verification, Error> {
+    const REPORT_EVERY: u64 = 10_000;
+    let failed = || Error::query("walk the chain");
+    let count = |sql| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(failed());
+    let (total, trades) = (count("SELECT count(*) FROM trade_events")?, count("SELECT count(*) FROM trades")?);
+    let mut head = Head::of_instance(instance_id);
+    let mut statement = connection.prepare(WALK).map_err(failed())?;
+    let mut rows = statement.query([]).map_err(failed())?;
+    let mut known = 0;
+    // Told after the walk: where an event is missing, that is the first bad one, and not the one before it of its trade.
+    let mut stale = None;
+    while let Some(row) = rows.next().map_err(failed())? {
+        head = step(head, row)?;
+        let is_past: bool = column(row, "is_past")?;
+        known += u64::from(!is_past);
+        if stale.is_none() && !is_past && !column::<bool>(row, "is_now")? {
+            stale = Some(head.sequence);
+        }
+        if head.sequence.is_multiple_of(REPORT_EVERY) {
+            progress(head.sequence, total);
+        }
+    }
+    if let Some(sequence) = stale {
+        let what = "it is the last of its trade, and the trade is not as it says".to_owned();
+        return Err(Error::ChainBroken { sequence, what });
+    }
+    if known != trades {
+        let what = format!("{} of {trades} trades have no event", trades.saturating_sub(known));
+        return Err(Error::ChainBroken { sequence: head.sequence, what });
+    }
+    progress(total, total);
+    Ok(Verification { events: head.sequence, trades, head })
+}
+
+fn step(before: Head, row: &Row<'_>) -> Result<Head, Error> {
+    let expected = before.sequence + 1;
+    let sequence: u64 = column(row, "sequence")?;
+    let broken = |what: &str| Err(Error::ChainBroken { sequence: expected, what: what.to_owned() });
+    if sequence != expected {
+        return broken("it is missing");
+    }
+    if column::<Option<i64>>(row, "id")?.is_none() {
+        return broken("its trade is missing");
+    }
+    let Ok(trade) = reader::trade(row) else { return broken("it, or its trade, cannot be read") };
+    let event = Event {
+        trade_id: trade.id.0,
+        order: &trade.order,
+        created_at: trade.created_at.timestamp_micros(),
+        recorded_at: column(row, "recorded_at")?,
+    };
+    let head = before.after(&event)?;
+    if column::<[u8; 32]>(row, "hash")? != head.hash {
+        return broken("it, or the order of its trade, was changed");
+    }
+    Ok(head)
+}

@@ -1,0 +1,161 @@
+//! S5: there is no room left, and then there is again.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::Path,
+    process::Command,
+};
+
+use tempfile::TempDir;
+use trading_storage::{Database, Error, Options};
+
+use super::{
+    judge::Expected,
+    say, scenario, scratch, skip,
+    subject::{Running, executable, works},
+};
+
+/// A small file system of its own.
+pub(super) struct Mount(TempDir);
+
+impl Mount {
+    pub(super) fn new(kilobytes: u32) -> Result<Self, &'static str> {
+        let folder = TempDir::new().expect("a folder");
+        let size = format!("size={kilobytes}k");
+        let path = folder.path().to_str().expect("Unicode").to_owned();
+        if works("mount", &["-t", "tmpfs", "-o", &size, "none", &path]) {
+            Ok(Self(folder))
+        } else {
+            Err("file systems cannot be mounted here")
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(super) fn make_read_only(&self) {
+        let path = self.path().to_str().expect("Unicode");
+        assert!(works("mount", &["-o", "remount,ro", path]), "is mounted anew");
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(self.0.path()).status().expect("starts");
+    }
+}
+
+/// Takes all the room there is.
+fn fill(path: &Path) {
+    let mut ballast = File::create(path).expect("is created");
+    while ballast.write_all(&[1; 512]).is_ok() {}
+}
+
+#[test]
+fn s5_the_disk_is_full_and_then_has_room_again() {
+    let mount = match Mount::new(2_048) {
+        Ok(mount) => mount,
+        Err(reason) => return skip("S5", reason),
+    };
+    let (path, ballast) = (mount.path().join("record.db"), mount.path().join("ballast"));
+    let db = Database::create(&Options::at(&path)).expect("creates");
+    db.transaction(|tx| tx.register_agent(&scenario::agent()?)).expect("is registered");
+    let mut expected = Expected::new(0);
+    let (mut number, mut refused, mut kinds) = (0, 0, Vec::new());
+    while number < 20 {
+        number += 1;
+        db.transaction(|tx| tx.insert_trade(&scenario::order(number)?)).expect("there is room");
+        expected.hear([format!("ack {number} new").as_str()]);
+    }
+    for round in 0..5 {
+        fill(&ballast);
+        let mut failures = 0;
+        while failures < 5 {
+            number += 1;
+            match db.transaction(|tx| tx.insert_trade(&scenario::order(number)?)) {
+                Ok(_) => expected.hear([format!("ack {number} new").as_str()]),
+                Err(error) => {
+                    assert!(
+                        matches!(
+                            error,
+                            Error::Query { .. }
+                                | Error::RolledBack { .. }
+                                | Error::CommitUnknown { .. }
+                                | Error::Stopped { .. }
+                        ),
+                        "{error:?}"
+                    );
+                    let kind = format!(
+                        "{error}: {}",
+                        std::error::Error::source(&error).map_or(String::new(), ToString::to_string)
+                    );
+                    if !kinds.contains(&kind) {
+                        kinds.push(kind);
+                    }
+                    failures += 1;
+                }
+            }
+            // In doubt none is known to be there.
+            let trades = db.read(|r| r.counts()).unwrap_or_else(|error| panic!("reads go on: {error}")).trades;
+            assert!(trades >= expected.acknowledgements(), "round {round}");
+        }
+        refused += failures;
+        fs::remove_file(&ballast).expect("is removed");
+        number += 1;
+        let back = db.transaction(|tx| tx.insert_trade(&scenario::order(number)?));
+        assert!(back.is_ok(), "round {round}: it goes on by itself: {back:?}, after {kinds:?}");
+        expected.hear([format!("ack {number} new").as_str()]);
+    }
+    drop(db);
+    let found = expected.judge(&path).unwrap_or_else(|wrong| panic!("{wrong}"));
+    say(
+        "S5",
+        format_args!(
+            "disk full 5 times, {refused} refused ({kinds:?}), {} acknowledgements made and found, went on by itself",
+            found.acknowledgements
+        ),
+    );
+    assert!(found.acknowledgements >= 25 && refused > 0, "the faults were felt");
+}
+
+/// A limit of the process, set and lifted from outside while it runs.
+#[test]
+fn s5_the_process_meets_its_file_size_limit() {
+    let executable = match executable() {
+        Ok(executable) if works("prlimit", &["--version"]) && works("env", &["--ignore-signal=XFSZ", "true"]) => {
+            executable
+        }
+        Ok(_) => return skip("S5", "prlimit or env --ignore-signal is missing"),
+        Err(reason) => return skip("S5", reason),
+    };
+    let folder = scratch();
+    // Else the limit kills the process, as it does by default: what becomes of that is S2.
+    let mut command = Command::new("env");
+    command.arg("--ignore-signal=XFSZ").arg(executable).arg(folder.path()).arg("open");
+    let mut process = Running::start(&mut command);
+    process.hear_until("opened");
+    let pid = process.pid().to_string();
+    let limit = |bytes: &str| assert!(works("prlimit", &["--pid", &pid, &format!("--fsize={bytes}:")]), "is set");
+    for number in 0..3 {
+        process.tell(&number.to_string());
+        process.hear_until("present");
+    }
+    limit("4096");
+    process.tell("100");
+    process.hear_until("error");
+    assert!(process.hear().is_some_and(|line| line.ends_with(" 100")), "it reads on: {:?}", process.heard);
+    limit("unlimited");
+    process.tell("reopen");
+    process.hear_until("reopened");
+    process.tell("101");
+    process.hear_until("ack 101 new");
+    let mut expected = Expected::new(1);
+    expected.hear(process.end().iter().map(String::as_str));
+    let found = expected.judge(&folder.path().join("record.db")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    say(
+        "S5",
+        format_args!("met its file size limit, read on, {} acknowledgements made and found", found.acknowledgements),
+    );
+}

@@ -1,0 +1,138 @@
+//! The states of an order, against a model of them.
+
+use chrono::{DateTime, Utc};
+use proptest::{
+    prelude::{Just, Strategy},
+    prop_assert, prop_assert_eq,
+    sample::select,
+    test_runner::{Config, RngSeed, TestCaseError, TestRunner},
+};
+use rust_decimal::Decimal;
+use trading_storage::{Database, Error, OrderStatus, StatusUpdate, TradeId};
+
+use crate::{agent, database, order};
+
+const FINAL: [&str; 5] = ["filled", "canceled", "expired", "replaced", "rejected"];
+/// What an order of which a part was executed cannot be any more.
+const BEFORE_EXECUTION: [&str; 6] = ["new", "accepted", "pending_new", "accepted_for_bidding", "held", "rejected"];
+
+fn may_follow(from: OrderStatus, to: OrderStatus) -> bool {
+    let (from, to) = (from.as_str(), to.as_str());
+    let executed = from == "partially_filled" && BEFORE_EXECUTION.contains(&to);
+    from == to || !(FINAL.contains(&from) || executed)
+}
+
+#[test]
+fn final_is_final_and_what_was_executed_stays_so() {
+    for from in OrderStatus::ALL {
+        assert_eq!(from.is_final(), FINAL.contains(&from.as_str()), "{from}");
+        for to in OrderStatus::ALL {
+            assert_eq!(from.may_become(to), may_follow(from, to), "{from} to {to}");
+        }
+    }
+}
+
+/// What a trade should be, and should have been.
+#[derive(Debug, Clone, PartialEq)]
+struct State {
+    status: OrderStatus,
+    price: Option<Decimal>,
+    broker_order_id: Option<String>,
+    executed_at: Option<DateTime<Utc>>,
+}
+
+impl State {
+    fn after(&self, update: &StatusUpdate) -> Result<Self, ()> {
+        let StatusUpdate { status, price, broker_order_id, executed_at } = update.clone();
+        let next = Self {
+            status,
+            price: price.or(self.price),
+            broker_order_id: broker_order_id.clone().or(self.broker_order_id.clone()),
+            executed_at: executed_at.or(self.executed_at),
+        };
+        let other_broker = self.broker_order_id.is_some() && next.broker_order_id != self.broker_order_id;
+        let legal = may_follow(self.status, next.status) && !other_broker;
+        if next == *self || legal && !FINAL.contains(&self.status.as_str()) { Ok(next) } else { Err(()) }
+    }
+}
+
+/// Few values, so that they meet again.
+fn update() -> impl Strategy<Value = StatusUpdate> {
+    let option = |values: Vec<i64>| select(values).prop_map(|value| if value == 0 { None } else { Some(value) });
+    // The states of every day more often than the others.
+    let usual =
+        select(vec![OrderStatus::New, OrderStatus::Accepted, OrderStatus::PartiallyFilled, OrderStatus::Filled]);
+    let status = proptest::prop_oneof![usual, select(OrderStatus::ALL.to_vec())];
+    (status, option(vec![0, 0, 1, 2]), option(vec![0, 0, 0, 1, 1, 1, 2]), option(vec![0, 0, 1, 2])).prop_map(
+        |(status, price, broker, time)| StatusUpdate {
+            status,
+            price: price.map(|price| Decimal::new(price, 6)),
+            broker_order_id: broker.map(|broker| format!("b-{broker}")),
+            executed_at: time.and_then(DateTime::from_timestamp_micros),
+        },
+    )
+}
+
+fn history(db: &Database, id: TradeId) -> Vec<State> {
+    let events = db.read(|r| r.history(id)).expect("is read");
+    let state = |event: trading_storage::TradeEvent| State {
+        status: event.status,
+        price: event.price,
+        broker_order_id: event.broker_order_id,
+        executed_at: event.executed_at,
+    };
+    events.into_iter().map(state).collect()
+}
+
+#[test]
+fn a_trade_goes_the_way_of_the_model_and_its_history_tells_every_step() {
+    let (_folder, db) = database();
+    db.transaction(|tx| tx.register_agent(&agent("a"))).expect("is registered");
+    let config =
+        Config { cases: 100, failure_persistence: None, rng_seed: RngSeed::Fixed(20_261_120), ..Config::default() };
+    let mut number = 0;
+    let number = std::cell::Cell::from_mut(&mut number);
+    let updates = proptest::collection::vec(update(), 0..25);
+    let done = TestRunner::new(config).run(&(Just(()), updates), |((), updates)| {
+        number.set(number.get() + 1);
+        let given = order(&number.get().to_string());
+        let id = db.transaction(|tx| tx.insert_trade(&given)).expect("is recorded");
+        let mut model = vec![State { status: OrderStatus::New, price: None, broker_order_id: None, executed_at: None }];
+        for update in updates {
+            let now = model.last().expect("it has a state");
+            let done = db.transaction(|tx| tx.update_trade_status(id, &update));
+            match now.after(&update) {
+                Ok(next) => {
+                    prop_assert!(done.is_ok(), "{:?} refused {:?}: {:?}", now, update, done);
+                    if next != *now {
+                        model.push(next);
+                    }
+                }
+                Err(()) => {
+                    let Err(Error::StatusChange { before, .. }) = done else {
+                        return Err(TestCaseError::fail(format!("{now:?} took {update:?}: {done:?}")));
+                    };
+                    prop_assert_eq!(before.status, now.status);
+                }
+            }
+        }
+        prop_assert_eq!(&history(&db, id), &model);
+        let trade = db.read(|r| r.trade(id)).expect("is read").expect("is there");
+        let events = db.read(|r| r.history(id)).expect("is read");
+        prop_assert_eq!(Some(trade.updated_at), events.last().map(|event| event.recorded_at));
+        let now = model.last().expect("it has a state").clone();
+        let expected = trading_storage::Order {
+            status: now.status,
+            price: now.price,
+            broker_order_id: now.broker_order_id,
+            executed_at: now.executed_at,
+            ..given
+        };
+        prop_assert_eq!(trade.order, expected);
+        Ok(())
+    });
+    done.unwrap_or_else(|error| panic!("{error}"));
+    let proven = db.verify(|_, _| ()).expect("the chain is whole");
+    assert_eq!(proven.trades, number.get());
+    assert!(proven.events > 3 * proven.trades, "the walks are long enough: {proven:?}");
+}
