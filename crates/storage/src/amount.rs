@@ -35,7 +35,8 @@ impl Scale {
         let exact = value.normalize();
         let missing = decimals.checked_sub(exact.scale()).ok_or_else(refused)?;
         let scaled = 10_i128.checked_pow(missing).and_then(|factor| exact.mantissa().checked_mul(factor));
-        scaled.and_then(|scaled| i64::try_from(scaled).ok()).ok_or_else(refused)
+        // Not the smallest of all: it has no absolute value, which the views show.
+        scaled.and_then(|scaled| i64::try_from(scaled).ok()).filter(|scaled| *scaled != i64::MIN).ok_or_else(refused)
     }
 
     /// [`encode`](Self::encode), for what must be above zero.

@@ -228,8 +228,12 @@ impl Database {
     pub fn verify(&self, progress: impl FnMut(u64, u64)) -> Result<Verification, Error> {
         // A connection of its own: it takes longer than a read may, and is not one of the few.
         let connection = connection::open_reader(self.path(), self.inner.options.busy_timeout)?;
-        verification::integrity(&connection, self.path())?;
-        let verification = verification::chain(&connection, self.instance_id(), progress)?;
+        // Of one moment, or the writes beside it would look like damage.
+        let moment = connection.unchecked_transaction().map_err(Error::query("begin to verify"))?;
+        verification::integrity(&moment, self.path())?;
+        let verification = verification::chain(&moment, self.instance_id(), progress)?;
+        // Read after the moment, so at another: events that are missing from it now were written since.
+        drop(moment);
         self.inner.head_file.check(&connection)?;
         Ok(verification)
     }

@@ -187,8 +187,8 @@ pub enum Error {
         /// Why the last one that was tried could not be opened, if one was.
         source: Cause,
     },
-    /// Another process held the lock for too long.
-    #[error("the database was locked by another process for more than {waited:?}")]
+    /// Those before in the queue, or another program with SQLite's lock, took too long.
+    #[error("no turn to write came within {waited:?}")]
     Busy {
         /// How long the call waited.
         waited: Duration,

@@ -189,7 +189,9 @@ fn keep_off_core_tables(context: AuthContext<'_>) -> Authorization {
         | AuthAction::CreateIndex { table_name, .. }
         | AuthAction::DropIndex { table_name, .. }
         | AuthAction::CreateTrigger { table_name, .. }
+        | AuthAction::CreateTempTrigger { table_name, .. }
         | AuthAction::DropTrigger { table_name, .. } => table_name,
+        AuthAction::DropView { view_name } => view_name.strip_suffix("_view").unwrap_or(view_name),
         AuthAction::Transaction { .. } | AuthAction::Pragma { .. } | AuthAction::Attach { .. } => {
             return Authorization::Deny;
         }
@@ -209,14 +211,15 @@ fn compare(connection: &Connection, path: &Path, set: &MigrationSet) -> Result<u
         .map_err(failed)?;
     let steps =
         statement.query_map([set.component], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(failed)?;
+    let steps: Vec<(u32, String, String)> = steps.collect::<Result<_, _>>().map_err(failed)?;
+    let (newest, component) = (steps.last().map_or(0, |step| step.0), set.component);
+    if newest > set.newest() {
+        return Err(Error::Newer { path: path.to_owned(), component, found: newest, known: set.newest() });
+    }
     let mut version = 0;
-    for step in steps {
-        let (found, name, checksum): (u32, String, String) = step.map_err(failed)?;
+    for (found, name, checksum) in steps {
         version += 1;
-        let (path, component) = (path.to_owned(), set.component);
-        if found > set.newest() {
-            return Err(Error::Newer { path, component, found, known: set.newest() });
-        }
+        let path = path.to_owned();
         let known = set.migrations.iter().find(|migration| migration.version == version);
         if found != version || known.is_none_or(|known| known.checksum() != checksum) {
             return Err(Error::MigrationEdited { path, component, version, name });

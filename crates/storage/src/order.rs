@@ -219,7 +219,8 @@ pub struct Trade {
 pub struct StatusUpdate {
     /// How far the order got.
     pub status: OrderStatus,
-    /// Dollars a share that it was executed at, at most 6 decimals.
+    /// Dollars a share that it was executed at, at most 6 decimals. Of a market order only: the price of the others is the one
+    /// that they asked for, and stays.
     pub price: Option<Decimal>,
     /// The id that the broker gave it; once set, it is never another.
     pub broker_order_id: Option<String>,

@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use rusqlite::{ffi, params};
 
 use crate::{
-    Agent, AgentId, Error, Order, Performance, Position, Reader, StatusUpdate, TradeId,
+    Agent, AgentId, Error, Order, OrderType, Performance, Position, Reader, StatusUpdate, TradeId,
     amount::Scale,
     connection::given_up,
     event::{Event, Head},
@@ -147,15 +147,24 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// [`Error::UnknownTrade`]; [`Error::StatusChange`] if the new status cannot follow the old one, the price or the time of
-    /// a final order would change, or the broker's id would be another; [`Error::Amount`], [`Error::Query`].
+    /// a final order would change, or the broker's id would be another; [`Error::Amount`], also for a price beside the one that a limit
+    /// or stop order asked for; [`Error::Query`].
     pub fn update_trade_status(&self, id: TradeId, update: &StatusUpdate) -> Result<(), Error> {
         let Some(trade) = self.trade(id)? else { return Err(Error::UnknownTrade { id }) };
         let before = trade.order;
+        if let Some(price) =
+            update.price.filter(|price| before.order_type != OrderType::Market && before.price != Some(*price))
+        {
+            // There is one price, and it is what the order asked for: replaced, the same intent would look like another.
+            let rule = format!("nothing but the price that a {} order asked for", before.order_type);
+            return Err(Error::Amount { field: "price", value: price.to_string(), rule });
+        }
         let mut order = before.clone();
         order.status = update.status;
         order.price = update.price.or(order.price);
         order.broker_order_id = update.broker_order_id.clone().or(order.broker_order_id);
-        order.executed_at = update.executed_at.or(order.executed_at);
+        // As exact as the tables hold it, or the same update again would look like another.
+        order.executed_at = update.executed_at.map(|time| time.trunc_subsecs(6)).or(order.executed_at);
         if order == before {
             return Ok(());
         }

@@ -121,7 +121,7 @@ fn callers_that_wait_share_one_commit_and_are_told_after_it() {
             let (scene, told) = (&scene, &told);
             scope.spawn(move || {
                 scene.record(number, |_| {
-                    for _ in 0..2_000 {
+                    for _ in 0..200 {
                         assert!(!told.load(Ordering::SeqCst), "the first was told before the commit");
                         yield_now();
                     }
@@ -286,4 +286,26 @@ fn after_an_unconfirmed_commit_nobody_writes_until_it_is_resumed() {
     scene.writer.resume(connection, head);
     scene.record(4, |_| Ok(())).expect("is committed");
     assert_eq!(scene.recorded(), [1, 4], "this commit did happen");
+}
+
+#[test]
+fn who_wants_the_seat_alone_commits_what_is_open_first_and_has_it_confirmed() {
+    let scene = Scene::patient();
+    scope(|scope| {
+        let scene = &scene;
+        let work = |_: &Transaction<'_>| {
+            let alone = scope.spawn(|| {
+                let confirm = |callers, _, _| {
+                    scene.commits.lock().expect("no panic").push(callers);
+                    Ok(())
+                };
+                scene.writer.alone(confirm, |seat| seat.connection.is_autocommit())
+            });
+            scene.queued(1);
+            Ok(alone)
+        };
+        let (alone, _) = scene.record(1, work).expect("is committed");
+        assert!(given_back(alone).expect("it had its turn"), "no transaction was open any more");
+    });
+    assert_eq!((scene.commits(), scene.recorded()), (vec![1], vec![1]));
 }

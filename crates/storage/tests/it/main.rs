@@ -5,6 +5,7 @@ mod amounts;
 mod asynchronous;
 mod backup;
 mod chain;
+mod edges;
 mod extension;
 mod faults;
 mod groups;

@@ -161,7 +161,7 @@ fn b4_a_newer_and_an_edited_set_are_refused_by_name() {
     let folder = scratch();
     let path = folder.path().join("record.db");
     drop(Database::create(&Options { migrations: vec![MENDED], ..Options::at(&path) }).expect("creates"));
-    refused(&path, OLDER, "the database … has version 2 of the schema subject, and this program knows 1");
+    refused(&path, OLDER, "the database … has version 3 of the schema subject, and this program knows 1");
     refused(
         &path,
         EDITED,
