@@ -13,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Storage(#[from] trading_storage::Error),
     /// Real money, and a record of made-up trades, do not go together.
-    #[error("the database is filled with made-up trades, and the environment is production")]
+    #[error("made-up trades do not go into production")]
     SampleInProduction,
     /// The log.
     #[error(transparent)]

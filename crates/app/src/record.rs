@@ -53,11 +53,12 @@ pub fn init_db(settings: &Settings, sample_data: bool) -> Result<RecordReport, E
         return Err(Error::SampleInProduction);
     }
     let database = Database::open_or_create(&wiring::storage(settings))?;
+    refuse_sample_in_production(settings, &database)?;
     fill(settings, &database, sample_data)
 }
 
-/// Opens the database of these settings for a run. Outside production a missing one is created; in development a new
-/// one gets sample data.
+/// Opens the database of these settings for a run. Outside production a missing one is created; in development, with
+/// a paper account, a new one gets sample data.
 pub(crate) fn open(settings: &Settings) -> Result<(Database, RecordReport), Error> {
     let options = wiring::storage(settings);
     let database = match settings.environment {
@@ -65,12 +66,18 @@ pub(crate) fn open(settings: &Settings) -> Result<(Database, RecordReport), Erro
         Environment::Production => Database::open(&options)?,
         Environment::Development | Environment::Test => Database::open_or_create(&options)?,
     };
+    refuse_sample_in_production(settings, &database)?;
+    let created = matches!(database.origin(), Origin::Created { .. });
+    let playing = settings.environment == Environment::Development && settings.api.alpaca.paper;
+    let report = fill(settings, &database, created && playing)?;
+    Ok((database, report))
+}
+
+fn refuse_sample_in_production(settings: &Settings, database: &Database) -> Result<(), Error> {
     if settings.environment == Environment::Production && database.read(|r| r.sample_seed())?.is_some() {
         return Err(Error::SampleInProduction);
     }
-    let created = matches!(database.origin(), Origin::Created { .. });
-    let report = fill(settings, &database, created && settings.environment == Environment::Development)?;
-    Ok((database, report))
+    Ok(())
 }
 
 fn fill(settings: &Settings, database: &Database, sample_wanted: bool) -> Result<RecordReport, Error> {

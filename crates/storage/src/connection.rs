@@ -32,6 +32,8 @@ pub(crate) fn probe(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => return Err(Error::NotAFile { path: owned() }),
         Ok(metadata) if metadata.len() == 0 => return Err(Error::Emptied { path: owned() }),
+        // SQLite's smallest page. What is shorter it would take for a new database.
+        Ok(metadata) if metadata.len() < 512 => return Err(Error::NotADatabase { path: owned() }),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             refuse_leftovers(path)?;
             return Err(Error::Missing { path: owned() });
@@ -141,7 +143,8 @@ pub(crate) fn open(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Res
     Ok(connection)
 }
 
-fn opening(path: &Path, source: rusqlite::Error) -> Error {
+/// What SQLite's answer to the opening of a file means.
+pub(crate) fn opening(path: &Path, source: rusqlite::Error) -> Error {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => Error::NotADatabase { path },

@@ -13,7 +13,7 @@ use rusqlite::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, event::hex, transaction::now};
+use crate::{Error, connection::opening, event::hex, transaction::now};
 
 /// The steps of one component, for tables of its own.
 ///
@@ -202,7 +202,7 @@ fn keep_off_core_tables(context: AuthContext<'_>) -> Authorization {
 
 /// The version of a set in the database, after a comparison of its history with what we know.
 fn compare(connection: &Connection, path: &Path, set: &MigrationSet) -> Result<u32, Error> {
-    let failed = |source: rusqlite::Error| Error::Open { path: path.to_owned(), source: source.into() };
+    let failed = |source| opening(path, source);
     if !connection.table_exists(None, "schema_migrations").map_err(failed)? {
         return Ok(0);
     }

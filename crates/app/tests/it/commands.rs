@@ -37,11 +37,12 @@ fn made_up_trades_and_real_money_do_not_meet() {
         assert_eq!(output.status.code(), Some(1));
         text(&output.stderr)
     };
-    let expected = "error: the database is filled with made-up trades, and the environment is production\n  way out: set \
+    let expected = "error: made-up trades do not go into production\n  way out: set \
                     DATABASE_PATH to another database\n";
     assert_eq!(refused(&["init-db", "--sample-data"]), expected);
     drop(run(folder.path(), &[], &["init-db", "--sample-data"]));
     assert_eq!(refused(&[]), expected);
+    assert_eq!(refused(&["init-db"]), expected);
 }
 
 #[test]

@@ -107,6 +107,8 @@ fn files_that_are_no_database_of_ours_are_refused_and_left_as_they_are() {
     let path = folder.path().join("record.db");
     fs::write(&path, "not a database, but long enough to be one ".repeat(100)).expect("written");
     refused(&folder, "…/record.db is not a database");
+    fs::write(&path, "SQLite format 3\0, cut").expect("written");
+    refused(&folder, "…/record.db is not a database");
     fs::remove_file(&path).expect("removed");
     tamper(&path, "CREATE TABLE accounts (id INTEGER PRIMARY KEY); PRAGMA application_id = 7");
     refused(&folder, "…/record.db is a database of another program (its application id is 0x7)");
