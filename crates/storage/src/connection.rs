@@ -9,7 +9,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, config::DbConfig, types::Value};
 
-use crate::{Error, Head, Options, error::Cause, event::hex, transaction::now};
+use crate::{Error, Head, Options, error::Cause, event::hex, lock::beside, transaction::now};
 
 /// Marks a database as ours: "TrAu" in ASCII.
 pub(crate) const APPLICATION_ID: i32 = 0x5472_4175;
@@ -78,7 +78,9 @@ pub(crate) fn open_target(path: &Path) -> Result<Connection, Error> {
 
 /// Refuses a place where files of a database that is gone are left: SQLite would replay them into a new one.
 pub(crate) fn refuse_leftovers(path: &Path) -> Result<(), Error> {
-    for leftover in ["wal", "shm", "journal"].map(|ending| with_ending(path, ending)) {
+    // The head tells of a database that was here, also where nothing else is left of it.
+    let head = beside(path, "head");
+    for leftover in ["wal", "shm", "journal"].map(|ending| with_ending(path, ending)).into_iter().chain([head]) {
         if fs::symlink_metadata(&leftover).is_ok() {
             return Err(Error::Leftover { path: path.to_owned(), leftover });
         }

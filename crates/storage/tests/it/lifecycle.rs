@@ -162,6 +162,16 @@ fn what_is_left_of_a_lost_database_never_gets_into_a_new_one() {
 }
 
 #[test]
+fn a_head_without_its_database_tells_of_a_lost_one() {
+    let (folder, db) = database();
+    drop(db);
+    fs::remove_file(folder.path().join("record.db")).expect("lost");
+    let expected = "there is no database at …/record.db, but …/record.db.head is left of one";
+    refused(&folder, expected);
+    assert!(matches!(Database::open_or_create(&options(&folder)), Err(Error::Leftover { .. })));
+}
+
+#[test]
 fn a_killed_process_leaves_what_the_next_one_takes_up() {
     let (folder, db) = database();
     drop(db);

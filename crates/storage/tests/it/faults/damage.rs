@@ -107,8 +107,8 @@ fn s7_a_file_that_was_zeroed_cut_emptied_or_deleted_is_refused_and_kept() {
 
         let deleted = copied(&record);
         fs::remove_file(deleted.path().join("record.db")).expect("is deleted");
-        let left = "there is no database at …/record.db, but …/record.db-wal is left of one";
-        refused(&deleted, if name == "closed" { "there is no database at …/record.db" } else { left });
+        let left = if name == "closed" { "record.db.head" } else { "record.db-wal" };
+        refused(&deleted, &format!("there is no database at …/record.db, but …/{left} is left of one"));
 
         // Of a crashed one, the log may hold what was cut off: it is refused, or nothing is missing.
         for pages in [1, 2, 10] {

@@ -103,6 +103,7 @@ fn s6_another_users_files_and_folders() {
         "a folder that it may only read, and no record",
         |folder| {
             fs::remove_file(folder.join("record.db")).expect("is removed");
+            fs::remove_file(folder.join("record.db.head")).expect("is removed");
             give(folder, 0, 0o755);
         },
         "error cannot create the database …/record.db; let this user write to the folder, or name another path",
