@@ -15,9 +15,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<String> {
     let mut loader = Settings::loader();
     if let Some(path) = args.path {
-        // From where the command was typed; a setting starts at the project root.
-        let path = std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned());
-        loader = loader.set("database.path", path);
+        loader = loader.set_path("database.path", path);
     }
     let settings = loader.load().map_err(Error::from)?;
     let report = init_db(&settings, args.sample_data)?;

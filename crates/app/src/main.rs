@@ -69,9 +69,7 @@ impl SettingSources {
             loader = loader.set(key, value);
         }
         if let Some(path) = path {
-            // From where the command was typed, as every path on a command line; a setting starts at the project root.
-            let path = std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned());
-            loader = loader.set("database.path", path);
+            loader = loader.set_path("database.path", path);
         }
         Ok(loader.load()?)
     }

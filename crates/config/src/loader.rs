@@ -80,6 +80,15 @@ impl Loader {
         self
     }
 
+    /// [`set`](Self::set), with a path from a command line: a relative one starts at the working folder, where it was typed, and
+    /// not at the project root.
+    #[must_use]
+    pub fn set_path(self, key: impl Into<String>, path: impl Into<String>) -> Self {
+        let path = path.into();
+        let absolute = std::path::absolute(&path).ok().and_then(|absolute| absolute.to_str().map(str::to_owned));
+        self.set(key, absolute.unwrap_or(path))
+    }
+
     /// Loads the settings. Reads files and changes nothing.
     ///
     /// # Errors

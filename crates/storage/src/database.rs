@@ -219,8 +219,9 @@ impl Database {
         self.read(|r| migration::version(r.connection(), component))
     }
 
-    /// Proves the record whole: SQLite's own checks, and every event of the chain. Reads everything, which takes about ten
-    /// seconds a million trades, beside other reads and writes. `progress` is told how many events are done, of how many.
+    /// Proves the record whole: SQLite's own checks, and every event of the chain. Reads everything,
+    /// beside other reads and writes; the write-ahead log grows meanwhile. `progress` is told how many events are done, of how
+    /// many.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::ChainBroken`] with the first bad event, [`Error::HeadMismatch`] if the chain does not

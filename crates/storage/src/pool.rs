@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::{Error, Options, Reader, connection};
 
-/// How long closing waits for connections that the pool's own threads still hold. They hold them for microseconds.
+/// How long closing waits for connections that the pool's own threads still hold. Far longer than a thread holds one.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The pool. When it is dropped, its connections are closed before the drop returns.
@@ -63,7 +63,7 @@ impl Pool {
             source: source.into(),
         })?;
         let (start, limit) = (Instant::now(), self.age_max);
-        // Asked every so many steps of SQLite's machine, which take about ten microseconds.
+        // Asked every so many steps of SQLite's machine: often beside any limit, and seldom beside the steps.
         let watched = reader.connection.progress_handler(1_000, Some(move || start.elapsed() > limit));
         watched.map_err(Error::query("watch a read"))?;
         let done = work(&mut reader).map_err(|error| match code(&error) {
