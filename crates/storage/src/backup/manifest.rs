@@ -30,6 +30,7 @@ pub struct Manifest {
     /// The form of the manifest: 1.
     pub format: u32,
     /// The moment that the backup is of; RFC 3339 in UTC.
+    #[serde(serialize_with = "with_microseconds")]
     pub created_at: DateTime<Utc>,
     /// What the database has.
     pub contents: Contents,
@@ -121,4 +122,9 @@ pub(super) fn file_name(compressed: bool, encrypted: bool) -> String {
     let compressed = if compressed { ".zst" } else { "" };
     let encrypted = if encrypted { ".age" } else { "" };
     format!("{DATABASE}{compressed}{encrypted}")
+}
+
+/// Always with six decimals: serde's own form drops them where they are zeros, and times would not sort as text.
+fn with_microseconds<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
 }
