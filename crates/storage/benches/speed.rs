@@ -1,4 +1,5 @@
-//! How fast the record is, as ratios to what one would write without it, in one run: `cargo bench -p trading-storage`.
+//! How fast the record is, as ratios to what one would write without it, in one run: `cargo bench -p trading-storage`, or a
+//! part of it: `-- callers`, `-- bulk`, `-- queries`.
 //!
 //! The figures of a disk differ from machine to machine and from minute to minute; the ratios are what counts.
 
@@ -15,27 +16,33 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use trading_storage::{
-    Agent, AgentId, ClientOrderId, Database, Options, Order, OrderStatus, Side, Ticker, TradeFilter,
-    chrono::{Days, NaiveDate},
+    Agent, AgentId, ClientOrderId, Database, Error, Options, Order, OrderStatus, Reader, Side, Ticker, TradeFilter,
+    chrono::{DateTime, Days, TimeDelta},
 };
 
 const TICKERS: u64 = 500;
 const BULK: u64 = 1_000_000;
 const MEASURED: Duration = Duration::from_secs(3);
 
+/// An order of the moment `number`, of which there are a thousand a day. Agent, ticker and id are drawn.
 fn order(number: u64) -> Order {
-    let id =
-        ClientOrderId::new(format!("{:016x}-{number}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).expect("an id");
-    let agent = AgentId::new(format!("agent_{}", number % 5)).expect("an id");
-    let ticker = Ticker::new(format!("T{}", number * 7919 % TICKERS)).expect("a ticker");
-    let first = NaiveDate::from_ymd_opt(2020, 1, 1).expect("a day");
-    let day = first.checked_add_days(Days::new(number % BULK / 1_000)).expect("a day");
+    let drawn = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let id = ClientOrderId::new(format!("{drawn:016x}-{number}")).expect("an id");
+    let agent = AgentId::new(format!("agent_{}", drawn / 7 % 5)).expect("an id");
+    let ticker = Ticker::new(format!("T{}", drawn / 64 % TICKERS)).expect("a ticker");
+    let executed_at =
+        DateTime::UNIX_EPOCH + Days::new(18_262 + number / 1_000) + TimeDelta::seconds(number_of_day(number));
     Order {
-        price: Some("123.45".parse().expect("a price")),
+        executed_price: Some("123.45".parse().expect("a price")),
         status: OrderStatus::Filled,
         politician: Some("Nancy Pelosi".to_owned()),
-        ..Order::market(id, agent, Side::Buy, "1.5".parse().expect("a number"), ticker, day)
+        executed_at: Some(executed_at),
+        ..Order::market(id, agent, Side::Buy, "1.5".parse().expect("a number"), ticker, executed_at.date_naive())
     }
+}
+
+fn number_of_day(number: u64) -> i64 {
+    i64::try_from(number % 1_000).expect("below a thousand")
 }
 
 fn database(folder: &TempDir) -> Database {
@@ -51,17 +58,19 @@ fn database(folder: &TempDir) -> Database {
     db
 }
 
-const INSERT: &str = "INSERT INTO trades (client_order_id, agent_id, ticker, side, order_type, quantity, price, order_status,
-    source_politician, trade_date, created_at, last_updated) VALUES (?1, ?2, ?3, 'buy', 'market', ?4, ?5, 'filled', ?6, ?7, ?8, ?8)";
+const INSERT: &str =
+    "INSERT INTO trades (client_order_id, agent_id, ticker, side, order_type, quantity, executed_price,
+    order_status, source_politician, trade_date, execution_date, created_at, last_updated)
+    VALUES (?1, ?2, ?3, 'buy', 'market', ?4, ?5, 'filled', ?6, ?7, ?8, ?9, ?9)";
 
 fn insert(connection: &Connection, order: &Order) {
     let mut statement = connection.prepare_cached(INSERT).expect("is prepared");
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_micros();
     let now = i64::try_from(now).expect("before the year 294247");
-    let day = order.trade_date.to_string();
+    let (day, executed) = (order.trade_date.to_string(), order.executed_at.map(|time| time.timestamp_micros()));
     let (id, agent, ticker) = (order.client_order_id.as_str(), order.agent.as_str(), order.ticker.as_str());
     statement
-        .execute(params![id, agent, ticker, 1_500_000_000_i64, 123_450_000_i64, order.politician, day, now])
+        .execute(params![id, agent, ticker, 1_500_000_000_i64, 123_450_000_i64, order.politician, day, executed, now])
         .expect("is inserted");
 }
 
@@ -103,106 +112,115 @@ fn count(number: u64) -> f64 {
     number as f64
 }
 
+/// A caller after another has no commit to share: what the crate adds is the savepoint, the event and two looks at the files.
+/// The two take turns, so that what else the disk does meets both.
+fn one_caller() {
+    const TURN: u64 = 50;
+    let (folder, peers) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let db = database(&folder);
+    drop(database(&peers));
+    let mut connection = bare(&peers.path().join("record.db"));
+    let (mut ours, mut theirs, mut number) = (Duration::ZERO, Duration::ZERO, 0);
+    let start = Instant::now();
+    while start.elapsed() < 4 * MEASURED {
+        let orders: Vec<Order> = (number..number + TURN).map(order).collect();
+        number += TURN;
+        ours += time(|| {
+            for order in &orders {
+                db.transaction(|tx| tx.insert_trade(order).map(drop)).expect("is recorded");
+            }
+        });
+        theirs += time(|| {
+            for order in &orders {
+                insert_durably(&mut connection, order);
+            }
+        });
+    }
+    tell("1 caller, durable", number, ours, "a bare loop", theirs);
+}
+
 fn callers(threads: u64) {
     let folder = TempDir::new().expect("a folder");
     let db = database(&folder);
-    let ours = rate(threads, |order| db.transaction(|tx| tx.insert_trade(order).map(|_id| ())).expect("is recorded"));
+    let ours = rate(threads, |order| db.transaction(|tx| tx.insert_trade(order).map(drop)).expect("is recorded"));
     drop(db);
     let folder = TempDir::new().expect("a folder");
     drop(database(&folder));
-    let path = folder.path().join("record.db");
-    let (name, theirs) = if threads == 1 {
-        let connection = std::sync::Mutex::new(bare(&path));
-        let loop_ = rate(1, |order| {
-            let mut connection = connection.lock().expect("one thread");
-            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("begins");
-            insert(&tx, order);
-            tx.commit().expect("commits");
-        });
-        ("a bare loop", loop_)
-    } else {
-        #[expect(clippy::disallowed_methods, reason = "the pool that one would use without the crate")]
-        let manager = SqliteConnectionManager::file(&path).with_init(prepare);
-        let size = u32::try_from(threads).expect("a small number");
-        let pool = r2d2::Pool::builder().max_size(size).build(manager).expect("opens");
-        let pooled = rate(threads, |order| {
-            let mut connection = pool.get().expect("is lent");
-            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("begins");
-            insert(&tx, order);
-            tx.commit().expect("commits");
-        });
-        ("an r2d2 pool", pooled)
-    };
-    println!("{threads:>2} callers, durable: {ours:>8.0}/s, {name} {theirs:>7.0}/s: {:.2} times", ours / theirs);
+    #[expect(clippy::disallowed_methods, reason = "the pool that one would use without the crate")]
+    let manager = SqliteConnectionManager::file(folder.path().join("record.db")).with_init(prepare);
+    let size = u32::try_from(threads).expect("a small number");
+    let pool = r2d2::Pool::builder().max_size(size).build(manager).expect("opens");
+    let theirs = rate(threads, |order| insert_durably(&mut pool.get().expect("is lent"), order));
+    println!("{threads} callers, durable: {ours:.0}/s, an r2d2 pool {theirs:.0}/s: {:.2} times", ours / theirs);
 }
 
-/// A million trades in transactions of a thousand: here, without the chain, and in a bare loop at SQLite's defaults.
-fn bulk() -> TempDir {
-    const CHUNK: u64 = 1_000;
-    let orders: Vec<Order> = (0..BULK).map(order).collect();
-    let folder = TempDir::new().expect("a folder");
-    let db = database(&folder);
-    let start = Instant::now();
-    for chunk in orders.chunks(usize::try_from(CHUNK).expect("small")) {
-        db.transaction(|tx| tx.insert_trades(chunk)).expect("is recorded");
-    }
-    let ours = start.elapsed();
-    drop(db);
+fn insert_durably(connection: &mut Connection, order: &Order) {
+    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("begins");
+    insert(&tx, order);
+    tx.commit().expect("commits");
+}
 
-    let chainless = TempDir::new().expect("a folder");
-    drop(database(&chainless));
+fn time(work: impl FnOnce()) -> Duration {
     let start = Instant::now();
-    fill(&bare(&chainless.path().join("record.db")), &orders);
-    let without = start.elapsed();
+    work();
+    start.elapsed()
+}
 
-    let defaults = TempDir::new().expect("a folder");
-    let start = Instant::now();
-    fill(&at_defaults(&defaults.path().join("defaults.db")), &orders);
-    let theirs = start.elapsed();
-    let rate = |took: Duration| count(BULK) / took.as_secs_f64();
-    println!(
-        "a million in bulk:   {:>8.0}/s, a bare loop at SQLite's defaults {:.0}/s: {:.2} times",
-        rate(ours),
-        rate(theirs),
-        rate(ours) / rate(theirs)
-    );
-    println!(
-        "the chain:           {:>8.0}/s without it: it costs {:.0} % of the insert in bulk",
-        rate(without),
-        100.0 * (ours.as_secs_f64() / without.as_secs_f64() - 1.0)
-    );
-    folder
+fn tell(what: &str, rows: u64, ours: Duration, peer: &str, theirs: Duration) {
+    let rate = |took: Duration| count(rows) / took.as_secs_f64();
+    println!("{what}: {:.0}/s, {peer} {:.0}/s: {:.2} times", rate(ours), rate(theirs), rate(ours) / rate(theirs));
+}
+
+/// A million trades in one call: here, in a loop without the chain, and in a loop at SQLite's defaults, ten thousand in a transaction;
+/// in the order of their times, and in none, as several sources one after another give them.
+fn bulk(what: &str, moment: impl Fn(u64) -> u64) {
+    let folders = [(); 3].map(|()| TempDir::new().expect("a folder"));
+    let [record, unchained, defaults] = &folders;
+    drop(database(unchained));
+    let (db, unchained) = (database(record), bare(&unchained.path().join("record.db")));
+    let defaults = at_defaults(&defaults.path().join("defaults.db"));
+    let orders: Vec<Order> = (0..BULK).map(|number| order(moment(number))).collect();
+    let ours = time(|| drop(db.transaction(|tx| tx.insert_trades(&orders)).expect("is recorded")));
+    let without = time(|| fill(&unchained, &orders));
+    let theirs = time(|| orders.chunks(10_000).for_each(|orders| fill(&defaults, orders)));
+    tell(&format!("a million {what}"), BULK, ours, "a bare loop at SQLite's defaults", theirs);
+    tell(&format!("a million {what}"), BULK, ours, "a bare loop on the same tables, without the chain", without);
 }
 
 fn fill(connection: &Connection, orders: &[Order]) {
-    for chunk in orders.chunks(1_000) {
-        connection.execute_batch("BEGIN IMMEDIATE").expect("begins");
-        chunk.iter().for_each(|order| insert(connection, order));
-        connection.execute_batch("COMMIT").expect("commits");
-    }
+    connection.execute_batch("BEGIN IMMEDIATE").expect("begins");
+    orders.iter().for_each(|order| insert(connection, order));
+    connection.execute_batch("COMMIT").expect("commits");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the loop that one would write without the crate")]
 fn at_defaults(path: &Path) -> Connection {
     let connection = Connection::open(path).expect("opens");
     let schema =
-        "CREATE TABLE trades (id INTEGER PRIMARY KEY, client_order_id TEXT NOT NULL UNIQUE, agent_id TEXT NOT NULL,
-             ticker TEXT NOT NULL, side TEXT, order_type TEXT, quantity INTEGER, price INTEGER, order_status TEXT,
-             source_politician TEXT, trade_date TEXT, created_at INTEGER, last_updated INTEGER);
+        "CREATE TABLE trades (id INTEGER PRIMARY KEY, client_order_id TEXT, agent_id TEXT, ticker TEXT, side TEXT,
+             order_type TEXT, quantity INTEGER, executed_price INTEGER, order_status TEXT, source_politician TEXT,
+             trade_date TEXT, execution_date INTEGER, created_at INTEGER, last_updated INTEGER);
          CREATE INDEX a ON trades (agent_id); CREATE INDEX b ON trades (trade_date);
-         CREATE INDEX c ON trades (ticker); CREATE INDEX d ON trades (created_at);";
+         CREATE INDEX c ON trades (ticker); CREATE INDEX d ON trades (execution_date);";
     connection.execute_batch(schema).expect("is created");
     connection
 }
 
-/// The 99th percentile of each query, at ten thousand and at a million trades.
-fn queries(million: &TempDir) {
-    let small = TempDir::new().expect("a folder");
-    let db = database(&small);
-    let orders: Vec<Order> = (0..10_000).map(order).collect();
-    db.transaction(|tx| tx.insert_trades(&orders)).expect("is recorded");
-    let large = database(million);
+/// The 99th percentile of each query, at ten thousand and at a million trades. The two take turns.
+fn queries() {
+    let filled = |trades: u64| {
+        let folder = TempDir::new().expect("a folder");
+        let db = database(&folder);
+        for first in (0..trades).step_by(10_000) {
+            let orders: Vec<Order> = (first..first + 10_000).map(order).collect();
+            db.transaction(|tx| tx.insert_trades(&orders)).expect("is recorded");
+        }
+        (db, folder)
+    };
+    let ((small, _small), (large, _large)) = (filled(10_000), filled(BULK));
     let sample = order(1_234);
+    let newest = |db: &Database| db.read(|r| r.trades(&TradeFilter::All, None, 1)).expect("is read").trades;
+    let recorded = newest(&small).first().map(|trade| trade.created_at).expect("a trade");
     let filters = [
         ("all", TradeFilter::All),
         ("agent", TradeFilter::Agent(sample.agent.clone())),
@@ -210,46 +228,57 @@ fn queries(million: &TempDir) {
         ("day", TradeFilter::Day(sample.trade_date)),
         ("filled", TradeFilter::Status(OrderStatus::Filled)),
         ("rejected", TradeFilter::Status(OrderStatus::Rejected)),
+        ("time", TradeFilter::Recorded(DateTime::UNIX_EPOCH..recorded + Days::new(1))),
     ];
     for (name, filter) in filters {
-        let page = |db: &Database| p99(|| drop(db.read(|r| r.trades(&filter, None, 20)).expect("is read")));
-        compare(&format!("page by {name}"), page(&db), page(&large));
+        compare(&format!("page by {name}"), [&small, &large], |r| r.trades(&filter, None, 20).map(drop));
     }
-    let open = |db: &Database| p99(|| drop(db.read(|r| r.open_orders()).expect("is read")));
-    compare("open orders", open(&db), open(&large));
-    let summaries = |db: &Database| p99(|| drop(db.read(|r| r.summaries()).expect("is read")));
-    compare("summaries", summaries(&db), summaries(&large));
-    let counts = |db: &Database| p99(|| drop(db.read(|r| r.counts().map(drop)).map(drop)));
-    compare("counts", counts(&db), counts(&large));
     let id = &sample.client_order_id;
-    let by_id = |db: &Database| p99(|| drop(db.read(|r| r.trade_by_client_order_id(id)).expect("is read")));
-    compare("by client order id", by_id(&db), by_id(&large));
+    let trade = |db: &Database| db.read(|r| r.trade_by_client_order_id(id)).expect("is read").expect("a trade").id;
+    let number = trade(&large);
+    compare("open orders", [&small, &large], |r| r.open_orders().map(drop));
+    compare("by client order id", [&small, &large], |r| r.trade_by_client_order_id(id).map(drop));
+    compare("by number", [&small, &large], |r| r.trade(number).map(drop));
+    compare("history", [&small, &large], |r| r.history(number).map(drop));
+    compare("positions", [&small, &large], |r| r.positions(&sample.agent).map(drop));
+    compare("performance", [&small, &large], |r| r.performance(&sample.agent, 30).map(drop));
+    compare("summaries", [&small, &large], |r| r.summaries().map(drop));
+    compare("counts", [&small, &large], |r| r.counts().map(drop));
 }
 
-fn compare(name: &str, small: Duration, large: Duration) {
-    let ratio = large.as_secs_f64() / small.as_secs_f64();
-    println!("p99 of {name:<20} {small:>10.1?} at 10,000 trades, {large:>10.1?} at a million: {ratio:.2} times");
-}
-
-fn p99(query: impl Fn()) -> Duration {
-    for _ in 0..200 {
-        query();
+fn compare(name: &str, databases: [&Database; 2], query: impl Fn(&Reader<'_>) -> Result<(), Error>) {
+    let mut times = [const { Vec::new() }; 2];
+    for round in 0..5_200 {
+        for (db, times) in databases.iter().zip(&mut times) {
+            let took = time(|| db.read(&query).expect("is read"));
+            // The first ones fill the caches.
+            if round >= 200 {
+                times.push(took);
+            }
+        }
     }
-    let mut times: Vec<Duration> = (0..2_000)
-        .map(|_| {
-            let start = Instant::now();
-            query();
-            start.elapsed()
-        })
-        .collect();
-    times.sort();
-    times.get(times.len() * 99 / 100).copied().unwrap_or_default()
+    let [small, large] = times.map(|mut times| {
+        times.sort();
+        times.get(times.len() * 99 / 100).copied().unwrap_or_default()
+    });
+    let ratio = large.as_secs_f64() / small.as_secs_f64();
+    println!("p99 of {name}: {small:.1?} at 10,000 trades, {large:.1?} at a million: {ratio:.2} times");
 }
 
 fn main() {
-    for threads in [1, 16, 64] {
-        callers(threads);
+    #[expect(clippy::disallowed_methods, reason = "a bench is told what to measure")]
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |part: &str| asked.is_empty() || asked.iter().any(|name| name == part);
+    if wanted("callers") {
+        one_caller();
+        [16, 64].into_iter().for_each(callers);
     }
-    let million = bulk();
-    queries(&million);
+    if wanted("bulk") {
+        bulk("by time", |number| number);
+        // A prime, so that each moment comes once.
+        bulk("in no order", |number| number * 999_983 % BULK);
+    }
+    if wanted("queries") {
+        queries();
+    }
 }

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Started again, the program records the same order: it is there, and there is still one.
     assert_eq!(db.transaction(|tx| tx.insert_trade(&order))?, id);
 
-    let filled = StatusUpdate { price: Some("470.25".parse()?), ..StatusUpdate::new(OrderStatus::Filled) };
+    let filled = StatusUpdate { executed_price: Some("470.25".parse()?), ..StatusUpdate::new(OrderStatus::Filled) };
     db.transaction(|tx| tx.update_trade_status(id, &filled))?;
     // What cannot be is refused, and nothing of its transaction stays.
     let refused = db.transaction(|tx| tx.update_trade_status(id, &StatusUpdate::new(OrderStatus::New)));

@@ -26,7 +26,7 @@ pub use {
 };
 
 use crate::{Error, Head, transaction::now};
-use folder::Scratch;
+pub(crate) use folder::Scratch;
 
 /// How to make a backup.
 ///

@@ -136,6 +136,12 @@ pub(crate) fn open_new(path: &Path, busy_timeout: Duration) -> Result<Connection
     Ok(connection)
 }
 
+/// An empty database that is nowhere.
+pub(crate) fn in_memory() -> Result<Connection, Error> {
+    #[expect(clippy::disallowed_methods, reason = "one of the places where SQLite is opened")]
+    Connection::open_in_memory().map_err(|source| opening(Path::new(":memory:"), source))
+}
+
 #[expect(clippy::disallowed_methods, reason = "one of the places where SQLite is opened")]
 pub(crate) fn open(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Result<Connection, Error> {
     // NOFOLLOW is left out: operators put the data folder on another disk with a link.
@@ -157,20 +163,26 @@ pub(crate) fn opening(path: &Path, source: rusqlite::Error) -> Error {
 }
 
 fn set_up_writer(connection: &Connection, path: &Path) -> Result<(), Error> {
-    // FULL, because with NORMAL a power cut takes acknowledged commits along. The cache is 64 MiB at the most, because
+    // FULL, because with NORMAL a power cut takes acknowledged commits along. Recursive triggers, because without them a row
+    // that REPLACE deletes is not seen by the trigger that keeps it. The cache is 64 MiB at the most, because
     // the default of 2 halves the speed of bulk writes.
     connection
         .execute_batch(
             "PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
+             PRAGMA recursive_triggers = ON;
              PRAGMA trusted_schema = OFF;
              PRAGMA cache_size = -65536;",
         )
         .map_err(|source| opening(path, source))?;
     connection.set_prepared_statement_cache_capacity(64);
-    for (pragma, expected) in
-        [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("trusted_schema", "0")]
-    {
+    for (pragma, expected) in [
+        ("journal_mode", "wal"),
+        ("synchronous", "2"),
+        ("foreign_keys", "1"),
+        ("recursive_triggers", "1"),
+        ("trusted_schema", "0"),
+    ] {
         let found: Value =
             connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(|source| opening(path, source))?;
         let found = match found {
@@ -236,12 +248,23 @@ pub(crate) fn check_passes(connection: &Connection, path: &Path, head: &Head) ->
     Err(Error::HeadMismatch { path: path.to_owned(), what })
 }
 
-/// Folds the write-ahead log into the file, and cuts it where no reader needs it any more.
-pub(crate) fn checkpoint(connection: &Connection) -> Result<(), Error> {
+/// Folds the write-ahead log into the file, and cuts it where no reader needs it any more. Says if all of it was.
+pub(crate) fn checkpoint(connection: &Connection) -> Result<bool, Error> {
     connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
-        .map(drop)
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0).map(|busy: bool| !busy))
         .map_err(Error::query("fold the write-ahead log"))
+}
+
+/// Brings to the disk what was recovered from the log: a process that was killed, or a sync that failed, leaves frames that
+/// are seen and in memory only. Before anything is built on them, or acknowledged because it is there, they are made to stay.
+pub(crate) fn settle(connection: &Connection) -> Result<(), Error> {
+    if !checkpoint(connection)? {
+        // A reader holds on to a part of the log. A commit syncs all of it.
+        connection
+            .execute("UPDATE record SET instance_id = instance_id", [])
+            .map_err(Error::query("sync the write-ahead log"))?;
+    }
+    Ok(())
 }
 
 /// The path of a database's write-ahead log.

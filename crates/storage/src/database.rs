@@ -105,7 +105,7 @@ impl Database {
             anchored: Mutex::new(Anchored { acknowledged: head, known: head.sequence, written: None }),
             identity: Mutex::new(Identity::of(&options.path)?),
             readers: RwLock::new(Some(Arc::new(Pool::new(options)))),
-            writer: Writer::new(writer, head, options.busy_timeout, options.group_max),
+            writer: Writer::new(options.busy_timeout, options.group_max),
             reopening: Mutex::new(()),
             reopened: AtomicU64::new(0),
             options: options.clone(),
@@ -113,6 +113,7 @@ impl Database {
             origin,
             _lock: lock,
         };
+        inner.writer.resume(writer, head)?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -219,7 +220,7 @@ impl Database {
         self.read(|r| migration::version(r.connection(), component))
     }
 
-    /// Proves the record whole: SQLite's own checks, and every event of the chain. Reads everything,
+    /// Proves the record whole: SQLite's own checks, every event of the chain, and that the schema is as it was made. Reads everything,
     /// beside other reads and writes; the write-ahead log grows meanwhile. `progress` is told how many events are done, of how
     /// many.
     ///
@@ -233,6 +234,7 @@ impl Database {
         let moment = connection.unchecked_transaction().map_err(Error::query("begin to verify"))?;
         verification::integrity(&moment, self.path())?;
         let verification = verification::chain(&moment, self.instance_id(), progress)?;
+        verification::schema(&moment, self.path())?;
         // Read after the moment, so at another: events that are missing from it now were written since.
         drop(moment);
         self.inner.head_file.check(&connection)?;
@@ -353,8 +355,7 @@ impl Inner {
         connection::probe(path)?;
         let connection = connection::open_writer(&self.options)?;
         migration::check(&connection, path, &self.options.migrations)?;
-        // Into the file with it: what was recovered from the log may be in memory only, after a failed sync.
-        connection::checkpoint(&connection)?;
+        connection::settle(&connection)?;
         let found = connection::instance_id(&connection)?;
         if found != self.instance_id {
             let what = format!("its instance is {found}, and that one was {}", self.instance_id);
@@ -367,7 +368,7 @@ impl Inner {
         *self.identity() = Identity::of(path)?;
         self.anchored().acknowledged = head;
         *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Pool::new(&self.options)));
-        self.writer.resume(connection, head);
+        self.writer.resume(connection, head)?;
         self.reopened.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }

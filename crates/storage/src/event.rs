@@ -72,6 +72,9 @@ impl Event<'_> {
         bytes.text(order.order_type.as_str());
         bytes.integer(Scale::Quantity.encode("quantity", order.quantity)?);
         bytes.optional(order.price.map(|price| Scale::Money.encode("price", price)).transpose()?, Canonical::integer);
+        let executed_price =
+            order.executed_price.map(|price| Scale::Money.encode("executed_price", price)).transpose()?;
+        bytes.optional(executed_price, Canonical::integer);
         bytes.text(order.status.as_str());
         bytes.optional(order.broker_order_id.as_deref(), Canonical::text);
         bytes.optional(order.politician.as_deref(), Canonical::text);
@@ -110,8 +113,8 @@ pub struct TradeEvent {
     pub sequence: u64,
     /// What the trade's status was from then on.
     pub status: OrderStatus,
-    /// Its price.
-    pub price: Option<rust_decimal::Decimal>,
+    /// The price it was executed at.
+    pub executed_price: Option<rust_decimal::Decimal>,
     /// Its broker's id.
     pub broker_order_id: Option<String>,
     /// When it was executed.

@@ -69,8 +69,8 @@ impl Database {
     ///
     /// Imported again, nothing is doubled: rows that are new in the source are added, trades that were finished there since
     /// are finished here (and of those that are still `new` here its results are taken), and of positions and days the newer
-    /// one stays. The source is not changed; it is read from a copy in a folder `.import-…` beside the record, which needs
-    /// as much space and goes with the call; if the process is killed, the folder is left and may be removed.
+    /// one stays. The source is not changed; it is read from a copy in a folder `.unfinished-…` beside the record, which
+    /// needs as much space and goes with the call; if the process is killed, with the next import.
     ///
     /// What is read how:
     /// - An amount is taken exactly, REAL by its shortest decimal form. Average costs, values, profits and returns are rounded
@@ -96,7 +96,11 @@ impl Database {
     pub fn import(&self, options: &ImportOptions, mut progress: impl FnMut(u64, u64)) -> Result<ImportReport, Error> {
         let source = Source::open(&options.path, folder(self.path()), options.busy_timeout)?;
         let total = source.count()?;
-        self.transaction(|tx| Import::new(tx, options, total, &mut progress)?.run(&source))
+        // Nearly all rows are trades.
+        self.transaction(|tx| {
+            let import = |tx: &Transaction<'_>| Import::new(tx, options, total, &mut progress)?.run(&source);
+            tx.in_bulk(usize::try_from(total).unwrap_or(usize::MAX), import)
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 //! their own. Each step is one transaction together with its line in `schema_migrations`, so it is there whole or not at
 //! all.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use rusqlite::{
     Connection, TransactionBehavior,
@@ -13,7 +13,12 @@ use rusqlite::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, connection::opening, event::hex, transaction::now};
+use crate::{
+    Error,
+    connection::{in_memory, opening},
+    event::hex,
+    transaction::now,
+};
 
 /// The steps of one component, for tables of its own.
 ///
@@ -66,15 +71,7 @@ const CORE_TABLES: [&str; 7] =
 impl Migration {
     /// A checksum of what the step does: line ends, indentation and comments do not count.
     fn checksum(&self) -> String {
-        let mut hash = Sha256::new();
-        for line in self.sql.lines() {
-            let line = line.trim();
-            if !line.is_empty() && !line.starts_with("--") {
-                hash.update(line);
-                hash.update("\n");
-            }
-        }
-        hex(&hash.finalize())
+        hex(&Sha256::digest(normalized(self.sql)))
     }
 }
 
@@ -102,6 +99,35 @@ pub(crate) fn newest() -> u32 {
     CORE.newest()
 }
 
+/// SQL without comments, and with one space for any space between words. What stands in quotes stays as it is.
+fn normalized(sql: &str) -> String {
+    let mut text = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
+            // A doubled quote is the end of one text and the beginning of the next.
+            '\'' | '"' | '`' => rest.chars().skip(1).take_while(|c| *c != first).map(char::len_utf8).sum::<usize>() + 2,
+            space if space.is_whitespace() => space.len_utf8(),
+            other => {
+                text.push(other);
+                rest = rest.split_at(other.len_utf8()).1;
+                continue;
+            }
+        };
+        let (part, after) = rest.split_at(length.min(rest.len()));
+        rest = after;
+        match first {
+            '\'' | '"' | '`' => text.push_str(part),
+            _ if text.is_empty() || text.ends_with(' ') => {}
+            _ => text.push(' '),
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
 /// Refuses what cannot be migrated, and says whether there is anything to do. Changes nothing.
 pub(crate) fn check(connection: &Connection, path: &Path, sets: &[MigrationSet]) -> Result<bool, Error> {
     let mut pending = false;
@@ -115,6 +141,46 @@ pub(crate) fn check(connection: &Connection, path: &Path, sets: &[MigrationSet])
         pending |= compare(connection, path, set)? < set.newest();
     }
     Ok(pending)
+}
+
+/// What of our schema is not as the steps that the database had made it: the first such thing, or what is on our tables besides.
+pub(crate) fn first_difference(connection: &Connection, path: &Path) -> Result<Option<String>, Error> {
+    let version = compare(connection, path, &CORE)?;
+    let model = in_memory()?;
+    for step in CORE.migrations.iter().filter(|step| step.version <= version) {
+        model.execute_batch(step.sql).map_err(Error::query("make a schema to compare with"))?;
+    }
+    let (expected, mut found) = (schema(&model)?, schema(connection)?);
+    for ((kind, name), sql) in expected {
+        match found.remove(&(kind.clone(), name.clone())) {
+            Some(there) if there == sql => {}
+            Some(_) => return Ok(Some(format!("the {kind} {name} was changed"))),
+            None => return Ok(Some(format!("the {kind} {name} is gone"))),
+        }
+    }
+    Ok(found.into_keys().next().map(|(kind, name)| format!("the {kind} {name} is not ours, and stands on our tables")))
+}
+
+/// What there is of our tables: kind and name, and the text that made it.
+fn schema(connection: &Connection) -> Result<BTreeMap<(String, String), String>, Error> {
+    let failed = || Error::query("read the schema");
+    let mut statement = connection
+        .prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        .map_err(failed())?;
+    let rows = statement.query_map([], |row| {
+        let (kind, name, table): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((table, (kind, name), row.get::<_, String>(3)?))
+    });
+    let mut schema = BTreeMap::new();
+    for row in rows.map_err(failed())? {
+        let (table, key, sql) = row.map_err(failed())?;
+        // The history of steps belongs to all sets.
+        let table = table.strip_suffix("_view").unwrap_or(&table);
+        if CORE_TABLES.contains(&table) && table != "schema_migrations" {
+            schema.insert(key, normalized(&sql));
+        }
+    }
+    Ok(schema)
 }
 
 /// Brings the database to the newest version of every set, ours first, and returns the version of ours that it had.
@@ -248,7 +314,24 @@ mod tests {
     fn only_what_a_step_does_counts_for_its_checksum() {
         let checksum = |sql| Migration { version: 1, name: "test", sql }.checksum();
         let same = checksum("CREATE TABLE a (b);\nDROP TABLE c;");
-        assert_eq!(same, checksum("-- Why.\r\n  CREATE TABLE a (b);\r\n\r\nDROP TABLE c;\r\n"));
+        for other in [
+            "-- Why.\r\n  CREATE TABLE a (b);\r\n\r\nDROP TABLE c;\r\n",
+            "CREATE TABLE a (b); -- Why.\n/* And\nhow. */ DROP TABLE c; --",
+            "/* Never ended: */ CREATE TABLE a (b); DROP TABLE c; /* so",
+        ] {
+            assert_eq!(same, checksum(other), "{other}");
+        }
+        let quoted = checksum("SELECT '-- a', 'it''s  /* b */', \"--c\", 'é'");
+        for other in [
+            "SELECT '-- b', 'it''s  /* b */', \"--c\", 'é'",
+            "SELECT '-- a', 'it''s /* b */', \"--c\", 'é'",
+            "SELECT '-- a', 'it''s  /* c */', \"--c\", 'é'",
+            "SELECT '-- a', 'it''s  /* b */', \"--d\", 'é'",
+            "SELECT '-- a', 'it''s  /* b */', \"--c\", 'e'",
+        ] {
+            assert_ne!(quoted, checksum(other), "{other}");
+        }
+        assert_ne!(checksum("SELECT 'never ended"), checksum("SELECT 'never"));
         assert_ne!(same, checksum("CREATE TABLE a (b);\nDROP TABLE d;"));
         assert_ne!(same, checksum("CREATE TABLE a (b);"));
     }

@@ -119,8 +119,10 @@ pub struct Order {
     pub order_type: OrderType,
     /// The number of shares; above 0, at most 9 decimals.
     pub quantity: Decimal,
-    /// Dollars a share, at most 6 decimals: of a market order the price it was executed at, of the others the one asked for.
+    /// Dollars a share that were asked for, at most 6 decimals: the limit, or the price of a stop. A market order asks for none.
     pub price: Option<Decimal>,
+    /// Dollars a share that it was executed at, on average, at most 6 decimals.
+    pub executed_price: Option<Decimal>,
     /// How far it got.
     pub status: OrderStatus,
     /// The id that the broker gave it.
@@ -154,6 +156,7 @@ impl Order {
             order_type: OrderType::Market,
             quantity,
             price: None,
+            executed_price: None,
             status: OrderStatus::New,
             broker_order_id: None,
             politician: None,
@@ -163,7 +166,7 @@ impl Order {
         }
     }
 
-    /// If both ask for the same: all but the results, which are status, broker's id, time and a market order's price.
+    /// If both ask for the same: all but the results, which are status, broker's id, and price and time of the execution.
     #[must_use]
     pub fn same_intent(&self, other: &Self) -> bool {
         // Nearly always they are the same altogether.
@@ -176,8 +179,6 @@ impl Order {
         fn text(value: Option<impl fmt::Display>) -> String {
             value.map_or_else(|| "nothing".to_owned(), |value| value.to_string())
         }
-        // What a market order was executed at is a result.
-        let limit = |order: &Self| if order.order_type == OrderType::Market { None } else { order.price };
         let fields = [
             ("client order id", self.client_order_id.to_string(), other.client_order_id.to_string()),
             ("agent", self.agent.to_string(), other.agent.to_string()),
@@ -187,8 +188,8 @@ impl Order {
             ("quantity", self.quantity.normalize().to_string(), other.quantity.normalize().to_string()),
             (
                 "price",
-                text(limit(self).map(|price| price.normalize())),
-                text(limit(other).map(|price| price.normalize())),
+                text(self.price.map(|price| price.normalize())),
+                text(other.price.map(|price| price.normalize())),
             ),
             ("politician", text(self.politician.as_ref()), text(other.politician.as_ref())),
             ("source trade date", text(self.source_trade_date), text(other.source_trade_date)),
@@ -219,9 +220,8 @@ pub struct Trade {
 pub struct StatusUpdate {
     /// How far the order got.
     pub status: OrderStatus,
-    /// Dollars a share that it was executed at, at most 6 decimals. Of a market order only: the price of the others is the one
-    /// that they asked for, and stays.
-    pub price: Option<Decimal>,
+    /// Dollars a share that it was executed at, on average, at most 6 decimals.
+    pub executed_price: Option<Decimal>,
     /// The id that the broker gave it; once set, it is never another.
     pub broker_order_id: Option<String>,
     /// When it was executed.
@@ -232,6 +232,6 @@ impl StatusUpdate {
     /// A status, with nothing else; set the other fields as needed.
     #[must_use]
     pub fn new(status: OrderStatus) -> Self {
-        Self { status, price: None, broker_order_id: None, executed_at: None }
+        Self { status, executed_price: None, broker_order_id: None, executed_at: None }
     }
 }

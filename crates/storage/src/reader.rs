@@ -8,6 +8,7 @@ pub use trades::{Cursor, TradeFilter, TradePage};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row};
+use rust_decimal::Decimal;
 
 use crate::{
     Agent, AgentId, ClientOrderId, Error, Order, OrderStatus, OrderType, Performance, Position, Side, Summary, Ticker,
@@ -17,7 +18,7 @@ use crate::{
 /// The columns of an order, in the order that [`trade`] reads and `insert_trade` writes them.
 macro_rules! order_columns {
     () => {
-        "client_order_id, agent_id, ticker, side, order_type, quantity, price, order_status, alpaca_order_id, \
+        "client_order_id, agent_id, ticker, side, order_type, quantity, price, executed_price, order_status, alpaca_order_id, \
          source_politician, source_trade_date, trade_date, execution_date"
     };
 }
@@ -32,10 +33,13 @@ const POSITIONS: &str =
      FROM agent_positions WHERE agent_id = ?1 ORDER BY market_value DESC, ticker";
 const PERFORMANCE: &str = "SELECT date, total_value, daily_return_pct, total_return_pct
      FROM daily_performance WHERE agent_id = ?1 ORDER BY date DESC LIMIT ?2";
+// Sums of dollars and of what is below them: in one number, they could be more than an integer holds.
 const SUMMARIES: &str = "SELECT id, name, type, enabled,
          (SELECT count(*) FROM agent_positions WHERE agent_id = agents.id) AS positions,
-         (SELECT coalesce(sum(market_value), 0) FROM agent_positions WHERE agent_id = agents.id) AS market_value,
-         (SELECT coalesce(sum(unrealized_pnl), 0) FROM agent_positions WHERE agent_id = agents.id) AS unrealized_pnl,
+         (SELECT coalesce(sum(market_value / 1000000), 0) FROM agent_positions WHERE agent_id = agents.id) AS market_value_whole,
+         (SELECT coalesce(sum(market_value % 1000000), 0) FROM agent_positions WHERE agent_id = agents.id) AS market_value_rest,
+         (SELECT coalesce(sum(unrealized_pnl / 1000000), 0) FROM agent_positions WHERE agent_id = agents.id) AS unrealized_pnl_whole,
+         (SELECT coalesce(sum(unrealized_pnl % 1000000), 0) FROM agent_positions WHERE agent_id = agents.id) AS unrealized_pnl_rest,
          date, total_value, daily_return_pct, total_return_pct,
          (SELECT trade_date FROM trades WHERE agent_id = agents.id ORDER BY trades.id DESC LIMIT 1) AS last_trade_date
      FROM agents LEFT JOIN daily_performance AS d ON d.agent_id = agents.id
@@ -146,8 +150,8 @@ impl<'c> Reader<'c> {
             Ok(Summary {
                 agent,
                 positions: column(row, "positions")?,
-                market_value: Scale::Money.decode(column(row, "market_value")?),
-                unrealized_profit: Scale::Money.decode(column(row, "unrealized_pnl")?),
+                market_value: sum(column(row, "market_value_whole")?, column(row, "market_value_rest")?),
+                unrealized_profit: sum(column(row, "unrealized_pnl_whole")?, column(row, "unrealized_pnl_rest")?),
                 performance,
                 last_trade_date: last_trade_date.map(|date| day(&date, "trade_date")).transpose()?,
             })
@@ -222,6 +226,11 @@ fn agent(row: &Row<'_>) -> Result<Agent, Error> {
     })
 }
 
+/// So many dollars and so many millionths.
+fn sum(whole: i64, rest: i64) -> Decimal {
+    Decimal::from_i128_with_scale(i128::from(whole) * 1_000_000 + i128::from(rest), 6).normalize()
+}
+
 fn performance(row: &Row<'_>, agent: AgentId) -> Result<Performance, Error> {
     Ok(Performance {
         agent,
@@ -243,6 +252,7 @@ pub(crate) fn trade(row: &Row<'_>) -> Result<Trade, Error> {
         order_type: OrderType::stored(&column::<String>(row, "order_type")?)?,
         quantity: Scale::Quantity.decode(column(row, "quantity")?),
         price: column::<Option<i64>>(row, "price")?.map(|price| Scale::Money.decode(price)),
+        executed_price: column::<Option<i64>>(row, "executed_price")?.map(|price| Scale::Money.decode(price)),
         status: OrderStatus::stored(&column::<String>(row, "order_status")?)?,
         broker_order_id: column(row, "alpaca_order_id")?,
         politician: column(row, "source_politician")?,

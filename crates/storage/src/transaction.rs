@@ -2,17 +2,20 @@
 
 use std::{cell::Cell, ops::Deref};
 
-use chrono::{DateTime, SubsecRound as _, Utc};
-use rusqlite::{ffi, params};
+use chrono::{DateTime, Datelike as _, NaiveDate, SubsecRound as _, Utc};
+use rusqlite::{ErrorCode, ffi, params};
 
 use crate::{
-    Agent, AgentId, Error, Order, OrderType, Performance, Position, Reader, StatusUpdate, TradeId,
+    Agent, AgentId, Error, Order, Performance, Position, Reader, StatusUpdate, TradeId,
     amount::Scale,
     connection::given_up,
     event::{Event, Head},
     reader::order_columns,
     writer,
 };
+
+/// From how many trades on indexes are made anew. **Source:** the bench; with fewer, there is little to win.
+const BULK_TRADES_MIN: usize = 10_000;
 
 /// A transaction that is open: writes, and reads what it has written so far (by way of [`Reader`]).
 #[derive(Debug)]
@@ -86,6 +89,7 @@ impl<'c> Transaction<'c> {
     ) -> Result<TradeId, Error> {
         let quantity = Scale::Quantity.encode_positive("quantity", order.quantity)?;
         let price = order.price.map(|price| Scale::Money.encode_positive("price", price)).transpose()?;
+        let executed_price = executed_price(order)?;
         let recorded_at = now().timestamp_micros();
         let created_at = created_at.map_or(recorded_at, |time| time.timestamp_micros());
         let written = self.execute(
@@ -93,7 +97,7 @@ impl<'c> Transaction<'c> {
             concat!(
                 "INSERT INTO trades (",
                 order_columns!(),
-                ", created_at, last_updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                ", created_at, last_updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
                  ON CONFLICT (client_order_id) DO NOTHING"
             ),
             params![
@@ -104,11 +108,12 @@ impl<'c> Transaction<'c> {
                 order.order_type.as_str(),
                 quantity,
                 price,
+                executed_price,
                 order.status.as_str(),
                 order.broker_order_id,
                 order.politician,
-                order.source_trade_date.map(|date| date.to_string()),
-                order.trade_date.to_string(),
+                order.source_trade_date.map(|date| day("source_trade_date", date)).transpose()?,
+                day("trade_date", order.trade_date)?,
                 order.executed_at.map(|time| time.timestamp_micros()),
                 created_at,
                 recorded_at,
@@ -124,10 +129,52 @@ impl<'c> Transaction<'c> {
 
     /// [`insert_trade`](Self::insert_trade) for many, in their order: the number of each.
     ///
+    /// A large part of the whole is recorded fastest in one call: the indexes are made when all of it is there.
+    ///
     /// # Errors
     /// As there, of the first that fails.
     pub fn insert_trades<'o>(&self, orders: impl IntoIterator<Item = &'o Order>) -> Result<Vec<TradeId>, Error> {
-        orders.into_iter().map(|order| self.insert_trade(order)).collect()
+        let orders = orders.into_iter();
+        self.in_bulk(orders.size_hint().0, |tx| orders.map(|order| tx.insert_trade(order)).collect())
+    }
+
+    /// Runs `work`, which records so many trades, without the indexes where keeping them up costs more than making them anew.
+    pub(crate) fn in_bulk<T>(&self, trades: usize, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        let recorded = usize::try_from(self.counts()?.trades).unwrap_or(usize::MAX);
+        if trades < BULK_TRADES_MIN || trades < recorded {
+            return work(self);
+        }
+        self.nested(|tx| {
+            let indexes = tx.drop_indexes()?;
+            let value = work(tx)?;
+            indexes.iter().try_for_each(|sql| tx.execute("make an index", sql, []).map(drop))?;
+            Ok(value)
+        })
+    }
+
+    /// Drops the indexes of trades and events, but for those of unique columns, and says how to make them.
+    fn drop_indexes(&self) -> Result<Vec<String>, Error> {
+        let failed = || Error::query("drop an index");
+        let mut statement = self
+            .connection()
+            .prepare_cached(
+                "SELECT name, sql FROM sqlite_schema
+                 WHERE type = 'index' AND tbl_name IN ('trades', 'trade_events') AND sql IS NOT NULL",
+            )
+            .map_err(failed())?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed())?;
+        let indexes: Vec<(String, String)> = rows.collect::<Result<_, _>>().map_err(failed())?;
+        drop(statement);
+        let mut dropped = Vec::new();
+        for (name, sql) in indexes {
+            match self.connection().execute(&format!("DROP INDEX {name}"), []) {
+                Ok(_) => dropped.push(sql),
+                // Somebody reads on this connection meanwhile: what is in use stays.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseLocked) => break,
+                Err(error) => return Err(failed()(error)),
+            }
+        }
+        Ok(dropped)
     }
 
     fn recorded_before(&self, order: &Order) -> Result<TradeId, Error> {
@@ -147,21 +194,13 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// [`Error::UnknownTrade`]; [`Error::StatusChange`] if the new status cannot follow the old one, the price or the time of
-    /// a final order would change, or the broker's id would be another; [`Error::Amount`], also for a price beside the one that a limit
-    /// or stop order asked for; [`Error::Query`].
+    /// a final order would change, or the broker's id would be another; [`Error::Amount`]; [`Error::Query`].
     pub fn update_trade_status(&self, id: TradeId, update: &StatusUpdate) -> Result<(), Error> {
         let Some(trade) = self.trade(id)? else { return Err(Error::UnknownTrade { id }) };
         let before = trade.order;
-        if let Some(price) =
-            update.price.filter(|price| before.order_type != OrderType::Market && before.price != Some(*price))
-        {
-            // There is one price, and it is what the order asked for: replaced, the same intent would look like another.
-            let rule = format!("nothing but the price that a {} order asked for", before.order_type);
-            return Err(Error::Amount { field: "price", value: price.to_string(), rule });
-        }
         let mut order = before.clone();
         order.status = update.status;
-        order.price = update.price.or(order.price);
+        order.executed_price = update.executed_price.or(order.executed_price);
         order.broker_order_id = update.broker_order_id.clone().or(order.broker_order_id);
         // As exact as the tables hold it, or the same update again would look like another.
         order.executed_at = update.executed_at.map(|time| time.trunc_subsecs(6)).or(order.executed_at);
@@ -175,12 +214,12 @@ impl<'c> Transaction<'c> {
         let recorded_at = now().timestamp_micros();
         self.execute(
             "change a trade",
-            "UPDATE trades SET order_status = ?2, price = ?3, alpaca_order_id = ?4, execution_date = ?5, last_updated = ?6
+            "UPDATE trades SET order_status = ?2, executed_price = ?3, alpaca_order_id = ?4, execution_date = ?5, last_updated = ?6
              WHERE id = ?1",
             params![
                 id.0,
                 order.status.as_str(),
-                order.price.map(|price| Scale::Money.encode_positive("price", price)).transpose()?,
+                executed_price(&order)?,
                 order.broker_order_id,
                 order.executed_at.map(|time| time.timestamp_micros()),
                 recorded_at,
@@ -203,13 +242,13 @@ impl<'c> Transaction<'c> {
         self.execute(
             "record an event",
             "INSERT INTO trade_events
-                 (sequence, trade_id, order_status, price, alpaca_order_id, execution_date, recorded_at, hash)
+                 (sequence, trade_id, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 head.sequence,
                 event.trade_id,
                 order.status.as_str(),
-                order.price.map(|price| Scale::Money.encode("price", price)).transpose()?,
+                executed_price(order)?,
                 order.broker_order_id,
                 order.executed_at.map(|time| time.timestamp_micros()),
                 event.recorded_at,
@@ -272,7 +311,7 @@ impl<'c> Transaction<'c> {
                  total_return_pct = excluded.total_return_pct, created_at = excluded.created_at",
             params![
                 performance.agent.as_str(),
-                performance.date.to_string(),
+                day("date", performance.date)?,
                 Scale::Money.encode("total_value", performance.total_value)?,
                 Scale::Money.encode("daily_return_percent", performance.daily_return_percent)?,
                 Scale::Money.encode("total_return_percent", performance.total_return_percent)?,
@@ -329,6 +368,18 @@ impl Drop for Undo<'_, '_> {
             drop(writer::execute(connection, "ROLLBACK"));
         }
     }
+}
+
+/// As the tables hold it, who compare days as texts.
+fn day(field: &'static str, date: NaiveDate) -> Result<String, Error> {
+    if (0..=9999).contains(&date.year()) {
+        return Ok(date.to_string());
+    }
+    Err(Error::Amount { field, value: date.to_string(), rule: "a year from 0 to 9999".to_owned() })
+}
+
+fn executed_price(order: &Order) -> Result<Option<i64>, Error> {
+    order.executed_price.map(|price| Scale::Money.encode_positive("executed_price", price)).transpose()
 }
 
 /// The only foreign key that a caller can break is the agent's.

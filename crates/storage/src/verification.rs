@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row};
 use crate::{
     Error,
     event::{Event, Head},
+    migration,
     reader::{self, column},
 };
 
@@ -26,9 +27,9 @@ pub struct Verification {
 ///
 /// A price and so on of the event stand where the trade's own would, so that one function reads both.
 const WALK: &str = "SELECT e.sequence, e.trade_id, e.recorded_at, e.hash,
-         t.id, client_order_id, agent_id, ticker, side, order_type, quantity, source_politician, source_trade_date, trade_date,
-         e.order_status, e.price, e.alpaca_order_id, e.execution_date, t.created_at, e.recorded_at AS last_updated,
-         t.order_status IS e.order_status AND t.price IS e.price AND t.alpaca_order_id IS e.alpaca_order_id
+         t.id, client_order_id, agent_id, ticker, side, order_type, quantity, price, source_politician, source_trade_date, trade_date,
+         e.order_status, e.executed_price, e.alpaca_order_id, e.execution_date, t.created_at, e.recorded_at AS last_updated,
+         t.order_status IS e.order_status AND t.executed_price IS e.executed_price AND t.alpaca_order_id IS e.alpaca_order_id
              AND t.execution_date IS e.execution_date AND t.last_updated IS e.recorded_at AS is_now,
          EXISTS (SELECT 1 FROM trade_events AS n WHERE n.trade_id = e.trade_id AND n.sequence > e.sequence) AS is_past
      FROM trade_events AS e LEFT JOIN trades AS t ON t.id = e.trade_id ORDER BY e.sequence";
@@ -47,6 +48,14 @@ pub(crate) fn integrity(connection: &Connection, path: &Path) -> Result<(), Erro
         .and_then(|mut statement| statement.exists([]))
         .map_err(|error| damaged(error.to_string()))?;
     if dangling { Err(damaged("a row refers to one that is not there".to_owned())) } else { Ok(()) }
+}
+
+/// That our tables are as they were made, with all that watches over them.
+pub(crate) fn schema(connection: &Connection, path: &Path) -> Result<(), Error> {
+    match migration::first_difference(connection, path)? {
+        Some(what) => Err(Error::Damaged { path: path.to_owned(), what }),
+        None => Ok(()),
+    }
 }
 
 /// Walks the chain from its first event to its last. `progress` is told how many events are done and how many there are.

@@ -10,7 +10,10 @@ use std::{
     cell::Cell,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, ThreadId},
     time::{Duration, Instant},
 };
@@ -58,6 +61,8 @@ pub(crate) struct Writer {
     state: Mutex<State>,
     waits: Duration,
     group_max: u32,
+    /// If it is the writer that commits.
+    commits: Arc<AtomicBool>,
 }
 
 struct State {
@@ -78,10 +83,11 @@ struct Waiter {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Connection, head: Head, waits: Duration, group_max: u32) -> Self {
-        let seat = Some(Seat { connection, head, group: None });
-        let state = State { seat, holder: None, queue: VecDeque::new(), stopped: None };
-        Self { state: Mutex::new(state), waits, group_max: group_max.max(1) }
+    /// The connection is handed over by [`resume`](Self::resume).
+    pub(crate) fn new(waits: Duration, group_max: u32) -> Self {
+        let stopped = Some(Cause::text("it is being opened"));
+        let state = State { seat: None, holder: None, queue: VecDeque::new(), stopped };
+        Self { state: Mutex::new(state), waits, group_max: group_max.max(1), commits: Arc::default() }
     }
 
     /// Runs `work` in a transaction and returns when it is on the disk, with the head if this caller was the one that
@@ -158,11 +164,16 @@ impl Writer {
         }
     }
 
-    /// Writes again, on this connection, after a [`stop`](Self::stop) or an unconfirmed commit.
-    pub(crate) fn resume(&self, connection: Connection, head: Head) {
+    /// Writes on this connection: the first one, or another after a [`stop`](Self::stop) or an unconfirmed commit.
+    pub(crate) fn resume(&self, connection: Connection, head: Head) -> Result<(), Error> {
+        // A commit within somebody's work would be one that nobody waits for, and part of others' work with it.
+        let commits = Arc::clone(&self.commits);
+        let refuse = move || !commits.load(Ordering::Relaxed);
+        connection.commit_hook(Some(refuse)).map_err(Error::query("watch over commits"))?;
         let mut state = self.lock();
         state.stopped = None;
         state.seat = Some(Seat { connection, head, group: None });
+        Ok(())
     }
 
     /// If nothing is written any more.
@@ -265,7 +276,10 @@ impl Writer {
             }
         } else {
             let start = Instant::now();
-            match execute(&seat.connection, "COMMIT") {
+            self.commits.store(true, Ordering::Relaxed);
+            let committed = execute(&seat.connection, "COMMIT");
+            self.commits.store(false, Ordering::Relaxed);
+            match committed {
                 Ok(()) => match confirm(group.members, start.elapsed(), seat.head) {
                     Ok(()) => Outcome::Committed,
                     Err(cause) => Outcome::Unknown(cause),

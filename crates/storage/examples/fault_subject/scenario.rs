@@ -28,6 +28,10 @@ pub(crate) fn is_filled(number: u64) -> bool {
 
 /// What becomes of it.
 pub(crate) fn filled(number: u64) -> StatusUpdate {
-    let price = Some(rust_decimal::Decimal::new(i64::try_from(number).unwrap_or(0) + 1, 2));
-    StatusUpdate { price, broker_order_id: Some(format!("broker-{number}")), ..StatusUpdate::new(OrderStatus::Filled) }
+    let executed_price = Some(rust_decimal::Decimal::new(i64::try_from(number).unwrap_or(0) + 1, 2));
+    StatusUpdate {
+        executed_price,
+        broker_order_id: Some(format!("broker-{number}")),
+        ..StatusUpdate::new(OrderStatus::Filled)
+    }
 }

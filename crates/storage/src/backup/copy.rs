@@ -83,5 +83,6 @@ pub(super) fn prove(path: &Path, expected: &Contents, progress: OnProgress<'_>) 
     if found.head != Some(verified.head) {
         return Err(differs(format!("its chain leads to event {}", verified.head.sequence)));
     }
+    verification::schema(&connection, path)?;
     Ok(true)
 }

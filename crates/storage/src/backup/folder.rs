@@ -1,4 +1,4 @@
-//! Folders and files of backups: the owner's alone, never by way of a link, on the disk before they count.
+//! Folders and files, of backups and on the way to them: the owner's alone, never by way of a link, on the disk before they count.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::{Error, database::folder};
 
 /// How the folders of unfinished work begin. What is begun so and is not locked was left by a process that died.
-const UNFINISHED: &str = ".unfinished-backup-";
+const UNFINISHED: &str = ".unfinished-";
 
 /// What a backup needs beside its database: the manifest, and blocks that are not full.
 const SPACE_SLACK: u64 = 1024 * 1024;
@@ -21,7 +21,7 @@ const SPACE_SLACK: u64 = 1024 * 1024;
 /// A folder (0700) for work that is not finished. Removed with all that is in it unless it is kept; if the process is killed, by the
 /// next one that works in the same place.
 #[derive(Debug)]
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     folder: TempDir,
     // After the folder: nobody else may take it for left over before it is gone.
     _lock: File,
@@ -29,7 +29,7 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Makes one within `place`, and removes those that were left there.
-    pub(super) fn new(place: &Path) -> Result<Self, Error> {
+    pub(crate) fn new(place: &Path) -> Result<Self, Error> {
         sweep(place);
         loop {
             let folder = tempfile::Builder::new()
@@ -45,7 +45,7 @@ impl Scratch {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 

@@ -113,9 +113,7 @@ impl Database {
         let pending = migration::check(&writer, path, &options.migrations)?;
         HeadFile::of(path, connection::instance_id(&writer)?).check(&writer)?;
         connection::tidy_on_close(&writer, true)?;
-        // What a killed process left in the log may be seen and not yet be on the disk: before anything is built on it, or
-        // acknowledged because it is there, it is made to be.
-        connection::checkpoint(&writer)?;
+        connection::settle(&writer)?;
         if pending && let Some(folder) = &options.backups {
             backup::before_migration(&writer, path, folder)?;
         }
@@ -138,6 +136,15 @@ impl NewFolder {
         let missing = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         let new = Self { first: missing.last().map(Path::to_owned), folder: folder.to_owned() };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        if let Some(first) = &new.first {
+            // Each name is in the folder above it, and on the disk when that is synced.
+            for made in folder.ancestors() {
+                fs::File::open(super::folder(made)).and_then(|above| above.sync_all())?;
+                if made == first {
+                    break;
+                }
+            }
+        }
         Ok(new)
     }
 

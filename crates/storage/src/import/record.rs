@@ -112,7 +112,7 @@ impl<'t, 'c> Record<'t, 'c> {
         self.trades.insert(id);
         // What the source does not know stays as it is here.
         let together = Order {
-            price: order.price.or(ours.price),
+            executed_price: order.executed_price.or(ours.executed_price),
             broker_order_id: order.broker_order_id.clone().or_else(|| ours.broker_order_id.clone()),
             executed_at: order.executed_at.or(ours.executed_at),
             ..order.clone()
@@ -123,8 +123,8 @@ impl<'t, 'c> Record<'t, 'c> {
             return Ok(Outcome::Kept);
         }
         self.tally.trade(&together)?;
-        let Order { status, price, broker_order_id, executed_at, .. } = together;
-        self.tx.update_trade_status(id, &StatusUpdate { status, price, broker_order_id, executed_at })?;
+        let Order { status, executed_price, broker_order_id, executed_at, .. } = together;
+        self.tx.update_trade_status(id, &StatusUpdate { status, executed_price, broker_order_id, executed_at })?;
         Ok(Outcome::Updated)
     }
 

@@ -55,6 +55,8 @@ pub(super) fn trade(cells: &mut Cells<'_, '_>, options: &ImportOptions) -> Optio
     let source_trade_date = cells.optional("source_trade_date", cell::day);
     let created_at = cells.time("created_at", zone);
     let (side, order_type) = order_type?;
+    // The source has one price: what a market order came to, and what another one asked for.
+    let (price, executed_price) = if order_type == OrderType::Market { (None, price?) } else { (price?, None) };
     let order = Order {
         client_order_id: client_order_id(&options.name, created_as, id?),
         agent: agent?,
@@ -62,7 +64,8 @@ pub(super) fn trade(cells: &mut Cells<'_, '_>, options: &ImportOptions) -> Optio
         side,
         order_type,
         quantity: quantity?,
-        price: price?,
+        price,
+        executed_price,
         status: status?,
         broker_order_id: broker_order_id?,
         politician: politician?,

@@ -4,18 +4,16 @@
 //! So the file is copied together with its log or journal, which hold rows too, and SQLite sees the copy alone.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
+use crate::{Error, backup::Scratch, connection};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
-use tempfile::TempDir;
-
-use crate::{Error, connection};
 
 /// What a row is.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +73,7 @@ const EVER: [&Table; 3] = [&TRADES, &POSITIONS, &PERFORMANCE];
 pub(super) struct Source {
     connection: Connection,
     // After the connection: the copy is removed when that is closed.
-    _copy: TempDir,
+    _copy: Scratch,
     path: PathBuf,
     /// The tables that are read, agents first.
     pub(super) tables: Vec<&'static Table>,
@@ -202,15 +200,11 @@ fn take_copy(
     folder: &Path,
     waits: Duration,
     mut copy: impl FnMut(&Path, &Path) -> io::Result<()>,
-) -> Result<(TempDir, PathBuf), Error> {
+) -> Result<(Scratch, PathBuf), Error> {
     let failed = |error| reading(source, error);
     let start = Instant::now();
     loop {
-        let target = tempfile::Builder::new()
-            .prefix(".import-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(folder)
-            .map_err(failed)?;
+        let target = Scratch::new(folder)?;
         let file = target.path().join("source.db");
         let before = states(source).map_err(failed)?;
         let there = ENDINGS.into_iter().zip(&before).filter(|(_, state)| state.is_some());
@@ -282,10 +276,14 @@ fn damaged(path: &Path, source: &rusqlite::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tempfile::TempDir;
+
     use super::*;
 
     /// Copies, and changes what was copied right after, the first `times` times.
-    fn disturbed(times: u32, waits: Duration) -> (u32, Result<(TempDir, PathBuf), Error>) {
+    fn disturbed(times: u32, waits: Duration) -> (u32, Result<(Scratch, PathBuf), Error>) {
         let folder = TempDir::new().expect("a folder");
         let source = folder.path().join("earlier.db");
         fs::write(&source, "0").expect("written");
@@ -330,7 +328,7 @@ mod tests {
         let folder = TempDir::new().expect("a folder");
         let source = folder.path().join("earlier.db");
         fs::write(&source, "0").expect("written");
-        fs::set_permissions(&source, Permissions::from_mode(0o444)).expect("are set");
+        fs::set_permissions(&source, fs::Permissions::from_mode(0o444)).expect("are set");
         let (target, file) = take_copy(&source, folder.path(), Duration::ZERO, copy_file).expect("is copied");
         let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
         assert_eq!((mode(target.path()), mode(&file)), (0o700, 0o600));

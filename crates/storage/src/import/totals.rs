@@ -24,7 +24,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn trade(&mut self, order: &Order) -> Result<(), Error> {
         let quantity = i128::from(Scale::Quantity.encode("quantity", order.quantity)?);
-        let price = order.price.map_or(Ok(0), |price| Scale::Money.encode("price", price))?;
+        let price = order.executed_price.or(order.price).map_or(Ok(0), |price| Scale::Money.encode("price", price))?;
         self.trades += 1;
         *self.trades_of.entry(order.agent.clone()).or_default() += 1;
         self.quantity += quantity;

@@ -78,24 +78,25 @@ macro_rules! page {
 
 /// Every statement of this file, for the test of their plans. `?1` is the cursor's id, `?2` the number of rows.
 #[cfg(test)]
-pub(crate) const STATEMENTS: [&str; 9] = [ALL, AGENT, TICKER, DAY, STATUS, FILLED, RECORDED, OPEN, HISTORY];
+pub(crate) const STATEMENTS: [&str; 8] = [ALL, AGENT, TICKER, DAY, STATUS, RECORDED, OPEN, HISTORY];
 
 const ALL: &str = page!("id < ?1", "id DESC");
 const AGENT: &str = page!("agent_id = ?3 AND id < ?1", "id DESC");
 const TICKER: &str = page!("ticker = ?3 AND id < ?1", "id DESC");
 const DAY: &str = page!("trade_date = ?3 AND id < ?1", "id DESC");
-// With the words of the partial index, so that it can be used.
-const STATUS: &str = page!("order_status = ?3 AND order_status <> 'filled' AND id < ?1", "id DESC");
-const FILLED: &str = page!("order_status = 'filled' AND id < ?1", "id DESC");
+const STATUS: &str = page!("order_status = ?3 AND id < ?1", "id DESC");
 const RECORDED: &str =
     page!("created_at >= ?3 AND created_at < ?4 AND (created_at, id) < (?5, ?1)", "created_at DESC, id DESC");
+// With the words of the partial index, so that it can be used.
 const OPEN: &str = concat!(
     "SELECT ",
     order_columns!(),
     ", id, created_at, last_updated FROM trades
-     WHERE order_status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected') ORDER BY id"
+     WHERE order_status <> 'filled' AND order_status <> 'canceled' AND order_status <> 'expired'
+         AND order_status <> 'replaced' AND order_status <> 'rejected' ORDER BY id"
 );
-const HISTORY: &str = "SELECT sequence, order_status, price, alpaca_order_id, execution_date, recorded_at, hash
+const HISTORY: &str =
+    "SELECT sequence, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash
      FROM trade_events WHERE trade_id = ?1 ORDER BY sequence";
 
 impl Reader<'_> {
@@ -114,7 +115,6 @@ impl Reader<'_> {
             TradeFilter::Agent(agent) => (AGENT, vec![text(agent.as_str())]),
             TradeFilter::Ticker(ticker) => (TICKER, vec![text(ticker.as_str())]),
             TradeFilter::Day(day) => (DAY, vec![text(&day.to_string())]),
-            TradeFilter::Status(OrderStatus::Filled) => (FILLED, Vec::new()),
             TradeFilter::Status(status) => (STATUS, vec![text(status.as_str())]),
             TradeFilter::Recorded(range) => {
                 (RECORDED, vec![micros(range.start), micros(range.end), Value::from(from.recorded_at)])
@@ -148,7 +148,7 @@ impl Reader<'_> {
             Ok(TradeEvent {
                 sequence: column(row, "sequence")?,
                 status: OrderStatus::stored(&column::<String>(row, "order_status")?)?,
-                price: column::<Option<i64>>(row, "price")?.map(|price| Scale::Money.decode(price)),
+                executed_price: column::<Option<i64>>(row, "executed_price")?.map(|price| Scale::Money.decode(price)),
                 broker_order_id: column(row, "alpaca_order_id")?,
                 executed_at: executed_at.map(|micros| time(micros, "execution_date")).transpose()?,
                 recorded_at: time(column(row, "recorded_at")?, "recorded_at")?,

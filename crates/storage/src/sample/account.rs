@@ -70,7 +70,7 @@ impl<'a> Account<'a> {
         }
         let id = ClientOrderId::new(format!("sample-{number}-{}", day.format("%Y%m%d")))?;
         Ok(Order {
-            price: Some(quote.price),
+            executed_price: Some(quote.price),
             status: OrderStatus::Filled,
             source_trade_date: day.checked_sub_days(Days::new(chance.u64(10..45))),
             executed_at: Some(close_of(day)),

@@ -34,7 +34,8 @@ impl Scene {
         let head = db.head();
         drop(db);
         let connection = connection::open_writer(&options).expect("opens");
-        let writer = Writer::new(connection, head, waits, group_max);
+        let writer = Writer::new(waits, group_max);
+        writer.resume(connection, head).expect("is watched");
         Self { writer, commits: Mutex::default(), ran: Mutex::default(), options, _folder: folder }
     }
 
@@ -283,7 +284,7 @@ fn after_an_unconfirmed_commit_nobody_writes_until_it_is_resumed() {
     let connection = connection::open_writer(&scene.options).expect("opens");
     let instance = connection::instance_id(&connection).expect("is read");
     let head = connection::head(&connection, &instance).expect("is read");
-    scene.writer.resume(connection, head);
+    scene.writer.resume(connection, head).expect("is watched");
     scene.record(4, |_| Ok(())).expect("is committed");
     assert_eq!(scene.recorded(), [1, 4], "this commit did happen");
 }

@@ -244,9 +244,9 @@ fn verify_names_the_first_event_that_is_wrong() {
         ("UPDATE trades SET agent_id = 'b' WHERE id = 1", 1, CHANGED),
         ("UPDATE trades SET source_politician = 'x' WHERE id = 3", 4, CHANGED),
         ("UPDATE trades SET order_status = 'canceled' WHERE id = 1", 3, NOT_AS),
-        ("UPDATE trades SET price = 1 WHERE id = 3", 4, NOT_AS),
+        ("UPDATE trades SET executed_price = 1 WHERE id = 3", 4, NOT_AS),
         ("UPDATE trades SET last_updated = last_updated + 1 WHERE id = 2", 2, NOT_AS),
-        ("UPDATE trade_events SET price = 1 WHERE sequence = 2", 2, CHANGED),
+        ("UPDATE trade_events SET executed_price = 1 WHERE sequence = 2", 2, CHANGED),
         ("UPDATE trade_events SET recorded_at = recorded_at + 1 WHERE sequence = 3", 3, CHANGED),
         ("UPDATE trade_events SET order_status = 'nonsense' WHERE sequence = 3", 3, "it, or its trade, cannot be read"),
         ("UPDATE trade_events SET trade_id = 3 WHERE sequence = 1", 1, CHANGED),
@@ -254,7 +254,7 @@ fn verify_names_the_first_event_that_is_wrong() {
         ("DELETE FROM trade_events WHERE sequence = 2; DELETE FROM trades WHERE id = 2", 2, "it is missing"),
         ("DELETE FROM trade_events WHERE sequence = 1", 1, "it is missing"),
         (
-            "INSERT INTO trades SELECT 4, 'new', agent_id, ticker, side, order_type, quantity, price, order_status,
+            "INSERT INTO trades SELECT 4, 'new', agent_id, ticker, side, order_type, quantity, price, executed_price, order_status,
                  alpaca_order_id, source_politician, source_trade_date, trade_date, execution_date, created_at, last_updated
              FROM trades WHERE id = 3",
             4,

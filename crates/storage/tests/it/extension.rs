@@ -136,7 +136,7 @@ const TRESPASSES: [&str; 24] = [
     "UPDATE trades SET price = 1",
     "UPDATE Trades SET price = 1",
     "UPDATE main.trades SET price = 1",
-    "UPDATE trade_events SET price = 1",
+    "UPDATE trade_events SET executed_price = 1",
     "DELETE FROM trade_events",
     "DELETE FROM agent_positions",
     "INSERT INTO agents VALUES ('x', 'X', 'x', 1, 0, 0)",

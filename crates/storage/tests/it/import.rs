@@ -135,7 +135,7 @@ fn everything_is_brought_over() {
         Order::market(orders[number].client_order_id.clone(), id(agent), side, decimal(quantity), ticker(of), day(date))
     };
     let first = Order {
-        price: Some(decimal("475.6")),
+        executed_price: Some(decimal("475.6")),
         status: OrderStatus::Filled,
         broker_order_id: Some("b-1".to_owned()),
         politician: Some("Nancy Pelosi".to_owned()),
@@ -209,8 +209,9 @@ fn totals_are_those_of_the_record() {
 fn a_record_that_does_not_hold_what_was_read_is_rolled_back() {
     for (trigger, expected) in [
         (
-            "CREATE TRIGGER lies AFTER INSERT ON trades BEGIN UPDATE trades SET price = price + 1 WHERE id = new.id; END",
-            "what was read and what was recorded differ in the value of all trades: 400.31868 and 400.3186832103",
+            "CREATE TRIGGER lies AFTER INSERT ON trades
+                 BEGIN UPDATE trades SET executed_price = executed_price + 1 WHERE id = new.id; END",
+            "what was read and what was recorded differ in the value of all trades: 400.31868 and 400.3186802103",
         ),
         (
             "CREATE TRIGGER lies AFTER INSERT ON agent_positions BEGIN DELETE FROM agent_positions WHERE ticker = 'NVDA'; END",

@@ -4,6 +4,7 @@ mod amounts;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod backup;
+mod bulk;
 mod chain;
 mod edges;
 mod extension;

@@ -155,7 +155,7 @@ impl Account {
     #[track_caller]
     fn book(&mut self, order: &Order) {
         assert_eq!(order.status, OrderStatus::Filled);
-        let value = order.quantity * order.price.expect("it was filled");
+        let value = order.quantity * order.executed_price.expect("it was filled");
         let (quantity, cost) = self.held.entry(order.ticker.to_string()).or_default();
         match order.side {
             Side::Buy => {
@@ -192,7 +192,7 @@ fn every_day_is_worth_what_the_trades_until_then_are() {
     let trades = trades(&db);
     let mut prices: BTreeMap<_, BTreeMap<String, Decimal>> = BTreeMap::new();
     for Trade { order, .. } in &trades {
-        let price = order.price.expect("it was filled");
+        let price = order.executed_price.expect("it was filled");
         let before = prices.entry(order.trade_date).or_default().insert(order.ticker.to_string(), price);
         assert!(before.is_none_or(|before| before == price), "one price a day");
     }

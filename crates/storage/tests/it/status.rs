@@ -36,17 +36,17 @@ fn final_is_final_and_what_was_executed_stays_so() {
 #[derive(Debug, Clone, PartialEq)]
 struct State {
     status: OrderStatus,
-    price: Option<Decimal>,
+    executed_price: Option<Decimal>,
     broker_order_id: Option<String>,
     executed_at: Option<DateTime<Utc>>,
 }
 
 impl State {
     fn after(&self, update: &StatusUpdate) -> Result<Self, ()> {
-        let StatusUpdate { status, price, broker_order_id, executed_at } = update.clone();
+        let StatusUpdate { status, executed_price, broker_order_id, executed_at } = update.clone();
         let next = Self {
             status,
-            price: price.or(self.price),
+            executed_price: executed_price.or(self.executed_price),
             broker_order_id: broker_order_id.clone().or(self.broker_order_id.clone()),
             executed_at: executed_at.or(self.executed_at),
         };
@@ -66,7 +66,7 @@ fn update() -> impl Strategy<Value = StatusUpdate> {
     (status, option(vec![0, 0, 1, 2]), option(vec![0, 0, 0, 1, 1, 1, 2]), option(vec![0, 0, 1, 2])).prop_map(
         |(status, price, broker, time)| StatusUpdate {
             status,
-            price: price.map(|price| Decimal::new(price, 6)),
+            executed_price: price.map(|price| Decimal::new(price, 6)),
             broker_order_id: broker.map(|broker| format!("b-{broker}")),
             executed_at: time.and_then(DateTime::from_timestamp_micros),
         },
@@ -77,7 +77,7 @@ fn history(db: &Database, id: TradeId) -> Vec<State> {
     let events = db.read(|r| r.history(id)).expect("is read");
     let state = |event: trading_storage::TradeEvent| State {
         status: event.status,
-        price: event.price,
+        executed_price: event.executed_price,
         broker_order_id: event.broker_order_id,
         executed_at: event.executed_at,
     };
@@ -97,7 +97,8 @@ fn a_trade_goes_the_way_of_the_model_and_its_history_tells_every_step() {
         number.set(number.get() + 1);
         let given = order(&number.get().to_string());
         let id = db.transaction(|tx| tx.insert_trade(&given)).expect("is recorded");
-        let mut model = vec![State { status: OrderStatus::New, price: None, broker_order_id: None, executed_at: None }];
+        let mut model =
+            vec![State { status: OrderStatus::New, executed_price: None, broker_order_id: None, executed_at: None }];
         for update in updates {
             let now = model.last().expect("it has a state");
             let done = db.transaction(|tx| tx.update_trade_status(id, &update));
@@ -123,7 +124,7 @@ fn a_trade_goes_the_way_of_the_model_and_its_history_tells_every_step() {
         let now = model.last().expect("it has a state").clone();
         let expected = trading_storage::Order {
             status: now.status,
-            price: now.price,
+            executed_price: now.executed_price,
             broker_order_id: now.broker_order_id,
             executed_at: now.executed_at,
             ..given

@@ -56,6 +56,7 @@ fn fill(db: &Database) {
         tx.update_trade_status(
             second,
             &StatusUpdate {
+                executed_price: Some(number("470.1")),
                 broker_order_id: Some("b-2".to_owned()),
                 executed_at: time,
                 ..StatusUpdate::new(OrderStatus::Filled)
@@ -92,13 +93,13 @@ fn shown(connection: &rusqlite::Connection, sql: &str) -> String {
 #[test]
 fn the_views_show_decimals_signs_times_and_what_is_missing() {
     let (_folder, connection) = with_rows();
-    let trades = "SELECT id, agent_id, ticker, side, order_type, quantity, price, order_status, alpaca_order_id,
-            client_order_id, source_politician, source_trade_date, trade_date, execution_date FROM trades_view";
+    let trades = "SELECT id, agent_id, ticker, side, order_type, quantity, price, executed_price, order_status,
+            alpaca_order_id, client_order_id, source_politician, source_trade_date, trade_date, execution_date FROM trades_view";
     assert_eq!(
         shown(&connection, trades),
-        "1 | a | NVDA | buy | market | 1.500000000 | ~ | new | ~ | 1 | ~ | ~ | 2026-11-20 | ~\n\
-         2 | a | NVDA | sell | stop_limit | 10.000000001 | 470.050000 | filled | b-2 | 2 | Nancy Pelosi | 2026-10-01 | \
-         2026-11-20 | 2025-11-20T21:00:00.123Z"
+        "1 | a | NVDA | buy | market | 1.500000000 | ~ | ~ | new | ~ | 1 | ~ | ~ | 2026-11-20 | ~\n\
+         2 | a | NVDA | sell | stop_limit | 10.000000001 | 470.050000 | 470.100000 | filled | b-2 | 2 | Nancy Pelosi | \
+         2026-10-01 | 2026-11-20 | 2025-11-20T21:00:00.123Z"
     );
     assert_eq!(
         shown(&connection, "SELECT * FROM agent_positions_view"),
@@ -113,13 +114,12 @@ fn the_views_show_decimals_signs_times_and_what_is_missing() {
         "a | 2026-11-19 | -0.250000 | -0.000001 | -100.000000\n\
          a | 2026-11-20 | 100000.000000 | 0.050000 | -3.000001"
     );
-    let events =
-        "SELECT sequence, trade_id, order_status, price, alpaca_order_id, execution_date FROM trade_events_view";
+    let events = "SELECT sequence, trade_id, order_status, executed_price, alpaca_order_id, execution_date FROM trade_events_view";
     assert_eq!(
         shown(&connection, events),
         "1 | 1 | new | ~ | ~ | ~\n\
-         2 | 2 | new | 470.050000 | ~ | ~\n\
-         3 | 2 | filled | 470.050000 | b-2 | 2025-11-20T21:00:00.123Z"
+         2 | 2 | new | ~ | ~ | ~\n\
+         3 | 2 | filled | 470.100000 | b-2 | 2025-11-20T21:00:00.123Z"
     );
 }
 
@@ -183,7 +183,7 @@ fn no_trade_is_deleted_none_asks_for_something_else_and_no_event_changes() {
     }
     refused(&connection, "DELETE FROM trade_events", "events are never deleted");
     refused(&connection, "DELETE FROM trade_events WHERE sequence = 3", "events are never deleted");
-    let columns = "sequence trade_id order_status price alpaca_order_id execution_date recorded_at hash";
+    let columns = "sequence trade_id order_status executed_price alpaca_order_id execution_date recorded_at hash";
     for column in columns.split(' ') {
         refused(&connection, &format!("UPDATE trade_events SET {column} = {column}"), "events are never changed");
     }
@@ -197,10 +197,10 @@ fn the_tables_refuse_values_that_make_no_sense() {
     connection.execute_batch("PRAGMA foreign_keys = ON").expect("is set");
     for sql in [
         "UPDATE trades SET order_status = 'done'",
-        "UPDATE trades SET price = 0",
-        "UPDATE trades SET price = -1",
-        "UPDATE trades SET price = 1.5",
-        "UPDATE trades SET price = '12 dollars'",
+        "UPDATE trades SET executed_price = 0",
+        "UPDATE trades SET executed_price = -1",
+        "UPDATE trades SET executed_price = 1.5",
+        "UPDATE trades SET executed_price = '12 dollars'",
         "UPDATE trades SET alpaca_order_id = ''",
         "UPDATE agents SET id = ''",
         "UPDATE agents SET name = ''",

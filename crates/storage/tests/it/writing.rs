@@ -23,6 +23,7 @@ fn a_trade_comes_back_as_it_was_recorded() {
     let mut given = order("1");
     given.order_type = OrderType::Limit;
     given.price = Some("470.123456".parse().expect("a price"));
+    given.executed_price = Some("470.12".parse().expect("a price"));
     given.status = OrderStatus::PartiallyFilled;
     given.broker_order_id = Some("b-1".to_owned());
     given.politician = Some("Nancy Pelosi'; DROP TABLE trades; --\u{0}\u{202e}".to_owned());
@@ -43,7 +44,7 @@ fn the_same_order_is_recorded_once() {
     // A result is no other intent.
     let mut filled = order("1");
     filled.status = OrderStatus::Filled;
-    filled.price = Some("1".parse().expect("a price"));
+    filled.executed_price = Some("1".parse().expect("a price"));
     assert_eq!(db.transaction(|tx| tx.insert_trade(&filled)).expect("is the same"), first);
     assert_eq!(
         db.transaction(|tx| Ok((tx.insert_trade(&order("2"))?, tx.insert_trade(&order("2"))?)))

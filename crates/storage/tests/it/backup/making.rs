@@ -193,17 +193,17 @@ fn what_a_killed_run_left_is_removed_and_nothing_else() {
     let treasure = folder.path().join("treasure");
     fs::create_dir_all(&treasure).expect("a folder");
     fs::write(treasure.join("file"), "mine").expect("is written");
-    fs::create_dir_all(place.join(".unfinished-backup-dead")).expect("a folder");
-    fs::write(place.join(".unfinished-backup-dead/database.db"), "half").expect("is written");
-    symlink(&treasure, place.join(".unfinished-backup-dead/link")).expect("a link");
-    symlink(&treasure, place.join(".unfinished-backup-link")).expect("a link");
-    fs::create_dir_all(place.join(".unfinished-backup-alive")).expect("a folder");
-    let alive = fs::File::open(place.join(".unfinished-backup-alive")).expect("opens");
+    fs::create_dir_all(place.join(".unfinished-dead")).expect("a folder");
+    fs::write(place.join(".unfinished-dead/database.db"), "half").expect("is written");
+    symlink(&treasure, place.join(".unfinished-dead/link")).expect("a link");
+    symlink(&treasure, place.join(".unfinished-link")).expect("a link");
+    fs::create_dir_all(place.join(".unfinished-alive")).expect("a folder");
+    let alive = fs::File::open(place.join(".unfinished-alive")).expect("opens");
     alive.lock().expect("is locked");
     fs::write(place.join("notes.txt"), "a stranger's").expect("is written");
     backup(&db, &place);
     let left = names(&place);
-    assert_eq!(left[..3], [".unfinished-backup-alive", ".unfinished-backup-link", "notes.txt"], "{left:?}");
+    assert_eq!(left[..3], [".unfinished-alive", ".unfinished-link", "notes.txt"], "{left:?}");
     assert_eq!(left.len(), 4);
     assert_eq!(names(&treasure), ["file"]);
 }

@@ -30,7 +30,7 @@ fn raw(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).expect("opens")
 }
 
-/// Changes a copy of the record with SQL, triggers and references off, and says what the program says of it.
+/// Changes a copy of the record with SQL, triggers and references off and then on again, and says what the program says of it.
 fn tampered(record: &TempDir, sql: &str) -> Result<(), Error> {
     let folder = scratch();
     for file in ["record.db", "record.db.head"] {
@@ -38,15 +38,16 @@ fn tampered(record: &TempDir, sql: &str) -> Result<(), Error> {
     }
     let path = folder.path().join("record.db");
     let connection = raw(&path);
-    let triggers: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+    let triggers: Vec<(String, String)> = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .expect("is read");
-    for trigger in triggers {
+    for (trigger, _) in &triggers {
         connection.execute_batch(&format!("DROP TRIGGER {trigger}")).expect("is dropped");
     }
     connection.execute_batch("PRAGMA foreign_keys = OFF").expect("is off");
     connection.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    triggers.iter().for_each(|(_, sql)| connection.execute_batch(sql).expect("is made again"));
     // The control: SQLite's own check has nothing against any of this.
     let control: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("is checked");
     assert_eq!(control, "ok", "{sql}");
@@ -95,12 +96,13 @@ fn b5_each_edited_column_is_found() {
         ("source_politician", "NULL"),
         ("source_trade_date", "'2026-01-01'"),
         ("trade_date", "'2026-01-01'"),
+        ("price", "1"),
     ] {
         edit("trades", "id = 5", column, value, format!("the record is damaged at event 7: {CHANGED}"));
     }
     for (column, value) in [
         ("order_status", "'filled'"),
-        ("price", "1"),
+        ("executed_price", "1"),
         ("alpaca_order_id", "'b'"),
         ("execution_date", "1"),
         ("last_updated", "1"),
@@ -109,7 +111,7 @@ fn b5_each_edited_column_is_found() {
     }
     for (column, value) in [
         ("order_status", "'new'"),
-        ("price", "1"),
+        ("executed_price", "1"),
         ("alpaca_order_id", "'b'"),
         ("execution_date", "1"),
         ("recorded_at", "1"),
@@ -157,13 +159,13 @@ fn b5_a_trail_that_was_cut_reordered_or_added_to_is_found() {
     );
     check(
         &record,
-        "INSERT INTO trade_events SELECT 9, trade_id, order_status, price, alpaca_order_id, execution_date, recorded_at, hash
+        "INSERT INTO trade_events SELECT 9, trade_id, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash
          FROM trade_events WHERE sequence = 8",
         &format!("the record is damaged at event 9: {CHANGED}"),
     );
     check(
         &record,
-        "INSERT INTO trades SELECT 7, 'planted', agent_id, ticker, side, order_type, quantity, price, order_status,
+        "INSERT INTO trades SELECT 7, 'planted', agent_id, ticker, side, order_type, quantity, price, executed_price, order_status,
              alpaca_order_id, source_politician, source_trade_date, trade_date, execution_date, created_at, last_updated
          FROM trades WHERE id = 6",
         "the record is damaged at event 8: 1 of 7 trades have no event",

@@ -127,7 +127,7 @@ fn expected(number: u64, status: OrderStatus) -> Result<Order, String> {
     let mut order = scenario::order(number).map_err(|error| error.to_string())?;
     if status == OrderStatus::Filled && scenario::is_filled(number) {
         let update = scenario::filled(number);
-        (order.status, order.price) = (update.status, update.price);
+        (order.status, order.executed_price) = (update.status, update.executed_price);
         order.broker_order_id = update.broker_order_id;
     }
     Ok(order)

@@ -131,7 +131,7 @@ fn what_only_the_record_knows_of_a_new_trade_stays() {
     earlier.run("UPDATE trades SET order_type = 'market', price = NULL WHERE id = 2");
     import(&db, &earlier);
     let ours = StatusUpdate {
-        price: Some(decimal("99.5")),
+        executed_price: Some(decimal("99.5")),
         broker_order_id: Some("b-2".to_owned()),
         executed_at: Some(time("2024-01-04T14:30:01Z")),
         ..StatusUpdate::new(OrderStatus::New)
@@ -145,8 +145,8 @@ fn what_only_the_record_knows_of_a_new_trade_stays() {
     assert_eq!(import(&db, &earlier).trades, ImportCounts { updated: 1, ..counts(3, 0, 2) });
     let order = trades(&db).remove(1).order;
     let filled = StatusUpdate { status: OrderStatus::Filled, ..ours };
-    let Order { status, price, broker_order_id, executed_at, .. } = order;
-    assert_eq!(StatusUpdate { status, price, broker_order_id, executed_at }, filled);
+    let Order { status, executed_price, broker_order_id, executed_at, .. } = order;
+    assert_eq!(StatusUpdate { status, executed_price, broker_order_id, executed_at }, filled);
     assert!(!import(&db, &earlier).has_changed());
 }
 
