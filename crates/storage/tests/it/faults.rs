@@ -4,6 +4,7 @@
 //! many acknowledgements were made and found again; and it makes a control, in which the protection is taken away and the
 //! judge must find the loss. What this machine cannot do is said to be skipped, with the reason.
 
+mod backups;
 mod callers;
 mod chain;
 mod clock;
