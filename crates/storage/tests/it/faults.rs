@@ -14,6 +14,7 @@ mod disk;
 mod judge;
 mod killing;
 mod locks;
+mod orders;
 mod permissions;
 mod power;
 mod reopening;
