@@ -17,6 +17,7 @@ mod locks;
 mod orders;
 mod permissions;
 mod power;
+mod racing;
 mod reopening;
 #[path = "../../examples/fault_subject/scenario.rs"]
 mod scenario;
