@@ -69,6 +69,7 @@ fn b4_two_processes_migrate_at_once() {
              {acknowledgements} acknowledgements found"
         ),
     );
+    assert!(refused > 0 && acknowledgements > 0, "they met");
 }
 
 /// Stops a migration before its `n`-th sync.
