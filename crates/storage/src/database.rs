@@ -265,7 +265,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`open`](Self::open); [`Error::HeadMismatch`] also if something that was acknowledged is gone. The record stays
-    /// stopped then.
+    /// stopped then, and is read on as long as its files are the same.
     pub fn reopen(&self) -> Result<(), Error> {
         self.inner.reopen()
     }
