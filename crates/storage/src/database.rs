@@ -267,7 +267,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`open`](Self::open); [`Error::HeadMismatch`] also if something that was acknowledged is gone. The record stays
-    /// stopped then.
+    /// stopped then, and is read on as long as its files are the same.
     pub fn reopen(&self) -> Result<(), Error> {
         self.inner.reopen()
     }
@@ -351,6 +351,19 @@ impl Inner {
         let confirm = |callers, took, head| self.confirm(callers, took, head);
         drop(self.writer.stop(confirm, &Cause::text("it is being opened anew"))?);
         self.close_readers();
+        let opened = self.open_anew();
+        // Also if that failed, as on a disk that became read-only: what could be read goes on being read, as long as it is the same.
+        if opened.is_ok() || self.identity().check().is_ok() {
+            *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Pool::new(&self.options)));
+        }
+        let (connection, head) = opened?;
+        self.writer.resume(connection, head)?;
+        self.reopened.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// A connection for the writer, after a look at whether it leads to what was there.
+    fn open_anew(&self) -> Result<(Connection, Head), Error> {
         let path = &self.options.path;
         connection::probe(path)?;
         let connection = connection::open_writer(&self.options)?;
@@ -367,10 +380,7 @@ impl Inner {
         let head = connection::head(&connection, &self.instance_id)?;
         *self.identity() = Identity::of(path)?;
         self.anchored().acknowledged = head;
-        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Pool::new(&self.options)));
-        self.writer.resume(connection, head)?;
-        self.reopened.fetch_add(1, Ordering::AcqRel);
-        Ok(())
+        Ok((connection, head))
     }
 }
 

@@ -7,9 +7,13 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    thread,
 };
 
 use crate::Error;
+
+/// How often a lock that was just taken is looked at for the process that took it: it writes that at once.
+const LOOKS: u32 = 1_000;
 
 /// Held as long as the database is open for writing; the system lets it go when the process ends, however it ends.
 #[derive(Debug)]
@@ -37,9 +41,7 @@ impl InstanceLock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    let mut text = String::new();
-                    let read = (&file).take(32).read_to_string(&mut text);
-                    let pid = read.ok().and_then(|_| text.trim().parse().ok());
+                    let pid = (0..LOOKS).find_map(|_| holder(&mut file));
                     return Err(Error::InUse { path: database.to_owned(), pid });
                 }
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -67,10 +69,24 @@ impl InstanceLock {
 
 impl Drop for InstanceLock {
     fn drop(&mut self) {
+        // So that the next one is never taken for this one, by who looks before it has written its own.
+        drop(self.file.set_len(0));
         // Closing does not do: a process that another thread is just starting has the file open too, until it runs its own
         // program. If this fails, that one is waited for, which is the same as closing.
         drop(self.file.unlock());
     }
+}
+
+/// The process that has the lock, once it has said so.
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.take(32).read_to_string(&mut text)).ok()?;
+    // Cut off in the middle it would be another one.
+    let pid = text.strip_suffix('\n').and_then(|text| text.parse().ok());
+    if pid.is_none() {
+        thread::yield_now();
+    }
+    pid
 }
 
 /// The path of a file that belongs to a database: `record.db` and `lock` make `record.db.lock`.

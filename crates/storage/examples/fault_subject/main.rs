@@ -7,6 +7,8 @@
 //! | `opened` | the record is there, and so is the agent |
 //! | `ack NUMBER new`, `ack NUMBER filled` | this transaction was acknowledged |
 //! | `doubt NUMBER`, `refused NUMBER`, `reopened`, `present NUMBER`, `absent NUMBER` | what followed a commit that was not confirmed |
+//! | `send NUMBER`, `ask NUMBER` | the order goes to the broker; the broker is asked if it knows it; both wait for a line |
+//! | `made`, `restored` | there is a backup; one took the place of the record |
 //! | `error TEXT` | a call failed |
 //! | `closed` | all was said and done |
 #![expect(clippy::print_stdout, reason = "it talks to the test by its standard output")]
@@ -22,8 +24,8 @@ use std::{
     thread,
 };
 
-use scenario::{agent, filled, is_filled, order};
-use trading_storage::{Database, Error, Options, sqlite::rusqlite};
+use scenario::{agent, filled, is_filled, number, order};
+use trading_storage::{Backup, BackupOptions, Database, Error, Options, RestoreOptions, TradeId, sqlite::rusqlite};
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -37,10 +39,14 @@ fn main() -> ExitCode {
         [folder, "load", first, writers, readers] => load(&at(folder), first, writers, readers, false),
         [folder, "load", first, writers, readers, "eager"] => load(&at(folder), first, writers, readers, true),
         [folder, "doubt", count] => doubt(&at(folder), count),
+        [folder, "trade", count] => trade(&at(folder), count, false),
+        [folder, "trade", count, "eager"] => trade(&at(folder), count, true),
+        [folder, "backup"] => backup(&at(folder)),
+        [folder, "restore"] => restore(&at(folder)),
         [folder, "migrate"] => migrate(&at(folder)),
         [folder, "open"] => open(&at(folder)),
         [folder, "lock"] => lock(&at(folder)),
-        _ => Err("FOLDER script|load|doubt|migrate|open|lock …".into()),
+        _ => Err("FOLDER script|load|doubt|trade|backup|restore|migrate|open|lock …".into()),
     };
     match done {
         Ok(()) => {
@@ -152,6 +158,69 @@ fn resolve(db: &Database, number: u64) -> Result<(), Failed> {
     println!("{} {number}", if found.is_some() { "present" } else { "absent" });
     // Whatever it was: the same intent again.
     record(db, number, false)?;
+    Ok(())
+}
+
+/// Trades as an agent does: an order is recorded, sent, and its result recorded. What an earlier life left open comes first; of
+/// that the broker is asked, and it is sent only if the broker does not know it. `eager` sends before the order is on the disk.
+fn trade(options: &Options, count: &str, eager: bool) -> Result<(), Failed> {
+    let count: u64 = count.parse()?;
+    let db = begin(options)?;
+    for open in db.read(|r| r.open_orders())? {
+        let number = number(&open.order)?;
+        if broker("ask", number)? == "unknown" {
+            broker("send", number)?;
+        }
+        fill(&db, open.id, number)?;
+    }
+    // All are executed that are recorded with a result.
+    for number in (0..count).map(|index| 3 * index) {
+        let order = order(number)?;
+        let known = db.read(|r| r.trade_by_client_order_id(&order.client_order_id))?;
+        if known.is_some() {
+            continue;
+        }
+        let id = db.transaction(|tx| {
+            let id = tx.insert_trade(&order)?;
+            if eager {
+                broker("send", number).map_err(Error::aborted)?;
+            }
+            Ok(id)
+        })?;
+        println!("ack {number} new");
+        if !eager {
+            broker("send", number)?;
+        }
+        fill(&db, id, number)?;
+    }
+    Ok(())
+}
+
+fn fill(db: &Database, id: TradeId, number: u64) -> Result<(), Failed> {
+    db.transaction(|tx| tx.update_trade_status(id, &filled(number)))?;
+    println!("ack {number} filled");
+    Ok(())
+}
+
+/// What the broker answers, which is at the other end of the standard streams.
+fn broker(what: &str, number: u64) -> io::Result<String> {
+    println!("{what} {number}");
+    io::stdin().lines().next().unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))
+}
+
+fn backup(options: &Options) -> Result<(), Failed> {
+    let db = Database::open(options)?;
+    let to = BackupOptions { compress: true, ..BackupOptions::to(options.path.with_file_name("backups")) };
+    db.backup(&to, |_| {})?;
+    println!("made");
+    Ok(())
+}
+
+/// Puts the oldest backup in the place of the record.
+fn restore(options: &Options) -> Result<(), Failed> {
+    let backup = Backup::list(options.path.with_file_name("backups"))?.pop().ok_or("there is no backup")?;
+    backup.restore(&RestoreOptions { allow_loss: true, ..RestoreOptions::to(&options.path) }, |_| {})?;
+    println!("restored");
     Ok(())
 }
 

@@ -21,6 +21,13 @@ pub(crate) fn order(number: u64) -> Result<Order, Error> {
     Ok(order)
 }
 
+/// The number of an order.
+pub(crate) fn number(order: &Order) -> Result<u64, String> {
+    let id = order.client_order_id.as_str();
+    let digits = id.strip_prefix("subject-").ok_or_else(|| format!("{id} was never asked for"))?;
+    digits.parse().map_err(|_not_a_number| format!("{id} was never asked for"))
+}
+
 /// If the order with this number is also executed.
 pub(crate) fn is_filled(number: u64) -> bool {
     number.is_multiple_of(3)

@@ -38,6 +38,7 @@ impl Error {
             Self::Changing { .. } => "end the program that writes to it, for the time of the import",
             Self::ImportCopy { .. } => "let this user read it, and make room for a copy of it beside the record",
             Self::Stopped { .. } => "check the disk, and start again",
+            Self::CommitUnknown { .. } => "check the disk, start again, and look up what was to be written",
             Self::BackupFile { .. } => "check the disk, and that this user may write to the folder",
             Self::DiskSpace { .. } => "make room there, or name a folder on another disk",
             Self::BackupDamaged { .. } => "keep it as it is, and take another backup",
@@ -49,7 +50,6 @@ impl Error {
             Self::Migration { .. }
             | Self::MigrationSet { .. }
             | Self::Library { .. }
-            | Self::CommitUnknown { .. }
             | Self::RolledBack { .. }
             | Self::Nested
             | Self::ReadTooLong { .. }

@@ -5,6 +5,7 @@ mod encrypting;
 mod keeping;
 mod killing;
 mod making;
+mod manifests;
 mod migrating;
 mod restoring;
 

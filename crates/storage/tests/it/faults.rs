@@ -4,6 +4,7 @@
 //! many acknowledgements were made and found again; and it makes a control, in which the protection is taken away and the
 //! judge must find the loss. What this machine cannot do is said to be skipped, with the reason.
 
+mod backups;
 mod callers;
 mod chain;
 mod clock;
@@ -13,8 +14,10 @@ mod disk;
 mod judge;
 mod killing;
 mod locks;
+mod orders;
 mod permissions;
 mod power;
+mod racing;
 mod reopening;
 #[path = "../../examples/fault_subject/scenario.rs"]
 mod scenario;

@@ -284,32 +284,3 @@ fn a_lock_of_another_program_is_waited_for_to_the_limit() {
     other.execute_batch("ROLLBACK").expect("unlocks");
     db.transaction(|tx| tx.register_agent(&agent("a"))).expect("is free again");
 }
-
-#[test]
-fn a_pool_that_is_used_up_is_waited_for_to_the_limit() {
-    let (folder, db) = database();
-    drop(db);
-    let options = Options { readers: 1, busy_timeout: std::time::Duration::from_millis(1), ..options(&folder) };
-    let db = Database::open(&options).expect("opens");
-    let error = db.read(|_| db.read(|r| r.counts())).expect_err("there is but one");
-    assert_eq!(error.to_string(), "none of 1 connections became free within 1ms");
-    assert_eq!(error.class(), Class::Transient);
-}
-
-#[test]
-fn the_views_show_decimals() {
-    let (folder, db) = database();
-    db.transaction(|tx| {
-        tx.register_agent(&agent("a"))?;
-        tx.insert_trade(&order("1"))
-    })
-    .expect("is recorded");
-    drop(db);
-    let path = folder.path().join("record.db");
-    #[expect(clippy::disallowed_methods, reason = "plays another program")]
-    let connection = rusqlite::Connection::open(path).expect("opens");
-    let shown: (String, Option<String>) = connection
-        .query_row("SELECT quantity, price FROM trades_view", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .expect("is shown");
-    assert_eq!(shown, ("1.500000000".to_owned(), None));
-}

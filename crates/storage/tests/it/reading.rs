@@ -187,3 +187,14 @@ fn a_read_that_panics_costs_no_connection() {
     db.checkpoint().expect("no reading is left behind");
     assert_eq!(db.sizes().expect("is there").wal_bytes, 0);
 }
+
+#[test]
+fn a_pool_that_is_used_up_is_waited_for_to_the_limit() {
+    let (folder, db) = database();
+    drop(db);
+    let options = Options { readers: 1, busy_timeout: Duration::from_millis(1), ..options(&folder) };
+    let db = Database::open(&options).expect("opens");
+    let error = db.read(|_| db.read(|r| r.counts())).expect_err("there is but one");
+    assert_eq!(error.to_string(), "none of 1 connections became free within 1ms");
+    assert_eq!(error.class(), Class::Transient);
+}

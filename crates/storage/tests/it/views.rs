@@ -229,3 +229,21 @@ fn the_tables_refuse_values_that_make_no_sense() {
         AND name NOT LIKE 'sqlite_%'";
     assert_eq!(shown(&connection, strict), "~", "every table is strict");
 }
+
+#[test]
+fn the_views_show_decimals() {
+    let (folder, db) = database();
+    db.transaction(|tx| {
+        tx.register_agent(&agent("a"))?;
+        tx.insert_trade(&order("1"))
+    })
+    .expect("is recorded");
+    drop(db);
+    let path = folder.path().join("record.db");
+    #[expect(clippy::disallowed_methods, reason = "plays another program")]
+    let connection = rusqlite::Connection::open(path).expect("opens");
+    let shown: (String, Option<String>) = connection
+        .query_row("SELECT quantity, price FROM trades_view", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("is shown");
+    assert_eq!(shown, ("1.500000000".to_owned(), None));
+}

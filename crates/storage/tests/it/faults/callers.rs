@@ -101,12 +101,25 @@ fn s9_only_the_callers_that_fail_are_undone() {
     let kept = expected.iter().filter(|(_, fate)| matches!(fate, Fate::Returns | Fate::Recovers)).count();
     let proof = db.verify(|_, _| {}).expect("is whole");
     assert_eq!(u64::try_from(kept), Ok(proof.events));
+    // The control: one transaction for all callers of a round, without a part of its own for each.
+    let (shared, _) = expected.split_at(usize::try_from(CALLERS).expect("few"));
+    let together = db.transaction(|tx| {
+        for (number, fate) in shared {
+            tx.insert_trade(&scenario::order(number + 500_000)?)?;
+            if matches!(fate, Fate::Fails | Fate::Panics) {
+                return Err(Error::aborted("changed its mind"));
+            }
+        }
+        Ok(())
+    });
+    together.expect_err("one of them fails");
+    assert_eq!(db.head(), proof.head, "the control: all are undone with the one that fails");
     let (commits, callers) = (commits.commits.load(Ordering::Relaxed), commits.callers.load(Ordering::Relaxed));
     say(
         "S9",
         format_args!(
             "seed {seed}: {} callers, {} of them failed or panicked, {kept} acknowledged and found, {commits} commits for \
-             {callers} callers",
+             {callers} callers; control (no part of its own for each): one that fails undoes all",
             expected.len(),
             expected.len() - kept
         ),

@@ -1,10 +1,6 @@
 //! A disk that can lose its power: what was synced is there afterwards, and of the rest whatever the worst disk would keep.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
 
 use super::trace::Step;
 
@@ -25,10 +21,10 @@ impl Loss {
     pub(super) const ALL: [Self; 3] = [Self::All, Self::Tail, Self::Some];
 }
 
-#[derive(Debug, Default, Clone)]
-struct File {
-    durable: Vec<u8>,
-    pending: Vec<Change>,
+#[derive(Debug, Clone)]
+enum Node {
+    File { durable: Vec<u8>, pending: Vec<Change> },
+    Folder,
 }
 
 #[derive(Debug, Clone)]
@@ -38,64 +34,120 @@ enum Change {
     Length(usize),
 }
 
+/// A name in a folder.
+type Name = (usize, OsString);
+
+/// What the names of all folders stand for.
+type Names = BTreeMap<Name, usize>;
+
 #[derive(Debug, Clone)]
 enum Naming {
-    Create(PathBuf, usize),
-    Move(PathBuf, PathBuf),
-    Remove(PathBuf),
+    Make(Name, usize),
+    Move(Name, Name, usize),
+    Remove(Name),
 }
 
 /// The files below a folder, as they are and as they would be without power.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Disk {
-    files: Vec<File>,
-    names: BTreeMap<PathBuf, usize>,
-    durable_names: BTreeMap<PathBuf, usize>,
+    /// The first is the folder itself.
+    nodes: Vec<Node>,
+    names: Names,
+    durable_names: Names,
     pending_names: Vec<Naming>,
-    /// The control: syncs of write-ahead logs do nothing, as if SQLite had been told `synchronous = NORMAL`.
-    ignores_log_syncs: bool,
+    /// The control: syncs of these files do nothing.
+    ignores_syncs_of: fn(&Path) -> bool,
 }
 
+const ROOT: usize = 0;
+
 impl Disk {
-    pub(super) fn new(ignores_log_syncs: bool) -> Self {
-        Self { ignores_log_syncs, ..Self::default() }
+    /// The folder as it is, all of it on the disk.
+    pub(super) fn of(folder: &Path) -> Self {
+        let mut disk = Self {
+            nodes: vec![Node::Folder],
+            names: Names::new(),
+            durable_names: Names::new(),
+            pending_names: Vec::new(),
+            ignores_syncs_of: |_| false,
+        };
+        disk.load(folder, ROOT);
+        disk.durable_names = disk.names.clone();
+        disk
+    }
+
+    /// One that only says that it synced those.
+    pub(super) fn lying_about(self, ignores_syncs_of: fn(&Path) -> bool) -> Self {
+        Self { ignores_syncs_of, ..self }
+    }
+
+    fn load(&mut self, from: &Path, folder: usize) {
+        for entry in fs::read_dir(from).expect("is a folder") {
+            let entry = entry.expect("an entry");
+            let is_folder = entry.file_type().expect("is there").is_dir();
+            let node = if is_folder {
+                Node::Folder
+            } else {
+                Node::File { durable: fs::read(entry.path()).expect("is read"), pending: Vec::new() }
+            };
+            self.nodes.push(node);
+            let node = self.nodes.len() - 1;
+            self.names.insert((folder, entry.file_name()), node);
+            if is_folder {
+                self.load(&entry.path(), node);
+            }
+        }
     }
 
     pub(super) fn apply(&mut self, step: &Step) {
         match step {
             Step::Create(path) => {
-                if !self.names.contains_key(path) {
-                    self.files.push(File::default());
-                    self.name(Naming::Create(path.clone(), self.files.len() - 1));
+                if self.find(path).is_none() {
+                    self.make(path, Node::File { durable: Vec::new(), pending: Vec::new() });
                 }
             }
+            Step::Folder(path) => self.make(path, Node::Folder),
             Step::Write { path, at, bytes } => {
-                let at = usize::try_from(*at).expect("fits");
-                self.file(path).pending.push(Change::Write(at, bytes.clone()));
+                self.change(path, Change::Write(usize::try_from(*at).expect("fits"), bytes.clone()));
             }
-            Step::Append { path, bytes } => self.file(path).pending.push(Change::Append(bytes.clone())),
+            Step::Append { path, bytes } => self.change(path, Change::Append(bytes.clone())),
             Step::Length { path, length } => {
-                let length = usize::try_from(*length).expect("fits");
-                self.file(path).pending.push(Change::Length(length));
+                self.change(path, Change::Length(usize::try_from(*length).expect("fits")));
             }
-            Step::Sync(path) if self.names.contains_key(path) => {
-                if !(self.ignores_log_syncs && is_log(path)) {
-                    let file = self.file(path);
-                    for change in std::mem::take(&mut file.pending) {
-                        change.make(&mut file.durable);
-                    }
-                }
+            Step::Sync(path) => self.sync(path),
+            Step::Move { from, to } => {
+                let node = self.known(from);
+                self.name(Naming::Move(self.name_of(from), self.name_of(to), node));
             }
-            Step::Sync(folder) => self.sync_folder(folder),
-            Step::Move { from, to } => self.name(Naming::Move(from.clone(), to.clone())),
-            Step::Remove(path) => self.name(Naming::Remove(path.clone())),
+            Step::Remove(path) => self.name(Naming::Remove(self.name_of(path))),
             Step::Said(_) => {}
         }
     }
 
-    fn file(&mut self, path: &Path) -> &mut File {
-        let file = self.names.get(path).unwrap_or_else(|| panic!("{} was never created", path.display()));
-        self.files.get_mut(*file).expect("is there")
+    fn find(&self, path: &Path) -> Option<usize> {
+        path.iter().try_fold(ROOT, |folder, name| self.names.get(&(folder, name.to_owned())).copied())
+    }
+
+    fn known(&self, path: &Path) -> usize {
+        self.find(path).unwrap_or_else(|| panic!("{} was never created", path.display()))
+    }
+
+    fn name_of(&self, path: &Path) -> Name {
+        let folder = self.known(path.parent().expect("is within"));
+        (folder, path.file_name().expect("has one").to_owned())
+    }
+
+    fn make(&mut self, path: &Path, node: Node) {
+        self.nodes.push(node);
+        self.name(Naming::Make(self.name_of(path), self.nodes.len() - 1));
+    }
+
+    fn change(&mut self, path: &Path, change: Change) {
+        let node = self.known(path);
+        match self.nodes.get_mut(node) {
+            Some(Node::File { pending, .. }) => pending.push(change),
+            other => panic!("{} is {other:?}", path.display()),
+        }
     }
 
     fn name(&mut self, naming: Naming) {
@@ -103,10 +155,29 @@ impl Disk {
         self.pending_names.push(naming);
     }
 
+    fn sync(&mut self, path: &Path) {
+        if (self.ignores_syncs_of)(path) {
+            return;
+        }
+        let node = self.known(path);
+        match self.nodes.get_mut(node).expect("is there") {
+            Node::File { durable, pending } => {
+                for change in std::mem::take(pending) {
+                    change.make(durable);
+                }
+            }
+            Node::Folder => self.sync_folder(node),
+        }
+    }
+
     /// The strictest reading: a sync of a folder keeps what happened in it, and nothing else does.
-    fn sync_folder(&mut self, folder: &Path) {
+    fn sync_folder(&mut self, folder: usize) {
         for naming in std::mem::take(&mut self.pending_names) {
-            if naming.folder() == Some(folder) {
+            if naming.folder() == folder {
+                if let Naming::Move(from, ..) = &naming {
+                    // It was moved away, and does not come back when the other folder is synced.
+                    self.pending_names.retain(|other| !matches!(other, Naming::Make(name, _) if name == from));
+                }
                 naming.make(&mut self.durable_names);
             } else {
                 self.pending_names.push(naming);
@@ -116,52 +187,63 @@ impl Disk {
 
     /// Writes into `folder` what is there after the power went, and returns how many changes were lost or torn.
     pub(super) fn cut_power(&self, loss: Loss, chance: &mut fastrand::Rng, folder: &Path) -> usize {
-        let mut lost = 0;
         let mut names = self.durable_names.clone();
         let kept = if loss == Loss::All { 0 } else { chance.usize(..=self.pending_names.len()) };
-        lost += self.pending_names.len() - kept;
         for naming in self.pending_names.iter().take(kept) {
             naming.make(&mut names);
         }
-        for (path, file) in names {
-            // The index of the log is memory, and made anew.
-            if path.to_string_lossy().ends_with("-shm") {
-                continue;
-            }
-            let Some(file) = self.files.get(file) else { continue };
-            let mut content = file.durable.clone();
-            let whole = chance.usize(..=file.pending.len());
-            for (index, change) in file.pending.iter().enumerate() {
-                let fate = match loss {
-                    Loss::All => Fate::Lost,
-                    Loss::Tail if index < whole => Fate::Kept,
-                    Loss::Tail if index == whole => Fate::Torn,
-                    Loss::Tail => Fate::Lost,
-                    Loss::Some => [Fate::Kept, Fate::Torn, Fate::Lost].into_iter().nth(chance.usize(..3)).expect("one"),
-                };
-                match fate {
-                    Fate::Kept => change.make(&mut content),
-                    Fate::Torn => change.tear(chance, &mut content),
-                    Fate::Lost => {}
+        self.pending_names.len() - kept + self.write(ROOT, &names, loss, chance, folder)
+    }
+
+    /// Writes what is left of a folder, and returns how much of it was lost.
+    fn write(&self, folder: usize, names: &Names, loss: Loss, chance: &mut fastrand::Rng, to: &Path) -> usize {
+        let mut lost = 0;
+        for ((_, name), node) in names.range((folder, OsString::new())..(folder + 1, OsString::new())) {
+            let to = to.join(name);
+            match self.nodes.get(*node).expect("is there") {
+                Node::Folder => {
+                    fs::create_dir(&to).expect("a folder");
+                    lost += self.write(*node, names, loss, chance, &to);
                 }
-                lost += usize::from(!matches!(fate, Fate::Kept));
+                // The index of the log is memory, and made anew.
+                Node::File { .. } if to.to_string_lossy().ends_with("-shm") => {}
+                Node::File { durable, pending } => {
+                    let mut content = durable.clone();
+                    lost += lose(&mut content, pending, loss, chance);
+                    fs::write(to, content).expect("is written");
+                }
             }
-            let path = folder.join(path);
-            fs::create_dir_all(path.parent().expect("has one")).expect("a folder");
-            fs::write(path, content).expect("is written");
         }
         lost
     }
+}
+
+/// Makes those of the changes that the disk kept, and returns how many it did not.
+fn lose(content: &mut Vec<u8>, pending: &[Change], loss: Loss, chance: &mut fastrand::Rng) -> usize {
+    let mut lost = 0;
+    let whole = chance.usize(..=pending.len());
+    for (index, change) in pending.iter().enumerate() {
+        let fate = match loss {
+            Loss::All => Fate::Lost,
+            Loss::Tail if index < whole => Fate::Kept,
+            Loss::Tail if index == whole => Fate::Torn,
+            Loss::Tail => Fate::Lost,
+            Loss::Some => [Fate::Kept, Fate::Torn, Fate::Lost].into_iter().nth(chance.usize(..3)).expect("one"),
+        };
+        match fate {
+            Fate::Kept => change.make(content),
+            Fate::Torn => change.tear(chance, content),
+            Fate::Lost => {}
+        }
+        lost += usize::from(!matches!(fate, Fate::Kept));
+    }
+    lost
 }
 
 enum Fate {
     Kept,
     Torn,
     Lost,
-}
-
-fn is_log(path: &Path) -> bool {
-    path.to_string_lossy().ends_with("-wal")
 }
 
 impl Change {
@@ -196,24 +278,23 @@ fn put(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 }
 
 impl Naming {
-    fn folder(&self) -> Option<&Path> {
+    fn folder(&self) -> usize {
         match self {
-            Self::Create(path, _) | Self::Move(_, path) | Self::Remove(path) => path.parent(),
+            Self::Make((folder, _), _) | Self::Move(_, (folder, _), _) | Self::Remove((folder, _)) => *folder,
         }
     }
 
-    fn make(&self, names: &mut BTreeMap<PathBuf, usize>) {
+    fn make(&self, names: &mut Names) {
         match self {
-            Self::Create(path, file) => {
-                names.insert(path.clone(), *file);
+            Self::Make(name, node) => {
+                names.insert(name.clone(), *node);
             }
-            Self::Move(from, to) => {
-                if let Some(file) = names.remove(from) {
-                    names.insert(to.clone(), file);
-                }
+            Self::Move(from, to, node) => {
+                names.remove(from);
+                names.insert(to.clone(), *node);
             }
-            Self::Remove(path) => {
-                names.remove(path);
+            Self::Remove(name) => {
+                names.remove(name);
             }
         }
     }

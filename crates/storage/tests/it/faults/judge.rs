@@ -102,7 +102,7 @@ fn orders(db: &Database) -> Result<BTreeMap<u64, Order>, String> {
                 return Err(format!("trade {} stands where {expected_id} should", trade.id));
             }
             expected_id -= 1;
-            let number = number(&trade.order)?;
+            let number = scenario::number(&trade.order)?;
             if trade.order != expected(number, trade.order.status)? {
                 return Err(format!("order {number} is another one: {:?}", trade.order));
             }
@@ -115,12 +115,6 @@ fn orders(db: &Database) -> Result<BTreeMap<u64, Order>, String> {
             None => return if expected_id == 0 { Ok(found) } else { Err(format!("trade {expected_id} is missing")) },
         }
     }
-}
-
-fn number(order: &Order) -> Result<u64, String> {
-    let id = order.client_order_id.as_str();
-    let digits = id.strip_prefix("subject-").ok_or_else(|| format!("{id} was never asked for"))?;
-    digits.parse().map_err(|_not_a_number| format!("{id} was never asked for"))
 }
 
 fn expected(number: u64, status: OrderStatus) -> Result<Order, String> {

@@ -1,6 +1,6 @@
 //! S8: another process has the record, or SQLite's own lock on it.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use trading_resilience::{Class, Classify as _};
 use trading_storage::{Database, Error, Options, ReadOnlyDatabase};
@@ -33,17 +33,31 @@ fn s8_a_second_instance_is_refused_with_the_pid_of_the_first() {
     assert_eq!(beside.read(|r| r.counts()).expect("is read").trades, 1);
     drop(beside);
 
-    // The control: when it is gone, however it went, the next one may.
+    // The control: without the lock file a second one comes in, and they are in each other's way.
+    let pid = fs::read(folder.path().join("record.db.lock")).expect("is there");
+    fs::remove_file(folder.path().join("record.db.lock")).expect("is removed");
+    let second = Database::open(&options).expect("nobody refuses it");
+    second.transaction(|tx| tx.insert_trade(&scenario::order(8)?)).expect("is recorded");
+    first.tell("9");
+    first.hear_until("error");
+    let control = first.heard.last().cloned().unwrap_or_default();
+    first.hear_until("absent 9");
+    second.verify(|_, _| {}).expect("but even then the chain has no fork");
+    drop(second);
+    fs::write(folder.path().join("record.db.lock"), pid).expect("is back");
+
+    // When it is gone, however it went, the next one may.
     let heard = first.kill();
     let db = Database::open(&options).expect("is free");
     drop(db);
     let mut expected = Expected::new(0);
-    expected.hear(heard.iter().map(String::as_str));
+    expected.hear(heard.iter().map(String::as_str).chain(["ack 8 new"]));
     let found = expected.judge(&options.path).expect("nothing is lost");
     say(
         "S8",
         format_args!(
-            "a second instance was refused, {} acknowledgements found after the first",
+            "a second instance was refused, {} acknowledgements found after the first; control (the lock file taken away): it \
+             came in, and the first one met: {control}",
             found.acknowledgements
         ),
     );

@@ -17,7 +17,11 @@ use super::{
 };
 
 /// A small file system of its own.
-pub(super) struct Mount(TempDir);
+pub(super) struct Mount {
+    folder: TempDir,
+    /// The disk that it is on, unless that is memory.
+    disk: Option<(TempDir, String)>,
+}
 
 impl Mount {
     pub(super) fn new(kilobytes: u32) -> Result<Self, &'static str> {
@@ -25,26 +29,63 @@ impl Mount {
         let size = format!("size={kilobytes}k");
         let path = folder.path().to_str().expect("Unicode").to_owned();
         if works("mount", &["-t", "tmpfs", "-o", &size, "none", &path]) {
-            Ok(Self(folder))
+            Ok(Self { folder, disk: None })
         } else {
             Err("file systems cannot be mounted here")
         }
     }
 
+    /// On a disk of its own, which is a file.
+    pub(super) fn on_a_disk(megabytes: u64) -> Result<Self, &'static str> {
+        let (folder, place) = (TempDir::new().expect("a folder"), scratch());
+        let disk = place.path().join("disk");
+        File::create(&disk).and_then(|file| file.set_len(megabytes * 1024 * 1024)).expect("is made");
+        let disk = disk.to_str().expect("Unicode").to_owned();
+        let mount = Self { folder, disk: Some((place, disk.clone())) };
+        if works("mkfs.ext4", &["-q", "-F", &disk]) && mount.attach() {
+            Ok(mount)
+        } else {
+            Err("disks cannot be made of files and mounted here (mkfs.ext4, loop devices)")
+        }
+    }
+
+    fn attach(&self) -> bool {
+        let path = self.path().to_str().expect("Unicode");
+        self.disk.as_ref().is_some_and(|(_, disk)| works("mount", &["-o", "loop", disk, path]))
+    }
+
     pub(super) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
+    }
+
+    /// What the kernel does with a disk that it does not trust any more: nothing can be written, also to files that are open.
+    pub(super) fn become_read_only(&self) {
+        let path = self.path().to_str().expect("Unicode");
+        assert!(works("mount", &["-o", "remount,abort", path]), "is read-only");
+    }
+
+    /// As somebody does who has looked after the disk. Nobody may have a file of it open.
+    pub(super) fn mount_again(&self) {
+        let path = self.path().to_str().expect("Unicode");
+        assert!(works_when_free("umount", &[path]), "nobody has a file of it open");
+        assert!(self.attach(), "is mounted again");
     }
 
     pub(super) fn make_read_only(&self) {
         let path = self.path().to_str().expect("Unicode");
-        assert!(works("mount", &["-o", "remount,ro", path]), "is mounted anew");
+        assert!(works_when_free("mount", &["-o", "remount,ro", path]), "is mounted anew");
     }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        Command::new("umount").arg("-l").arg(self.0.path()).status().expect("starts");
+        Command::new("umount").arg("-l").arg(self.path()).status().expect("starts");
     }
+}
+
+/// A process that another test is just starting has all files of this one open, until it runs its own program.
+fn works_when_free(program: &str, arguments: &[&str]) -> bool {
+    (0..100).any(|_| works(program, arguments))
 }
 
 /// Takes all the room there is.

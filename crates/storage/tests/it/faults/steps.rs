@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trading_storage::{Database, Error, Migration, MigrationSet, Options, sqlite};
+use trading_storage::{Backup, Database, Error, Migration, MigrationSet, Options, sqlite};
 
 use super::{
     POINTS_MAX,
@@ -16,7 +16,7 @@ use super::{
 const ROWS_A_STEP: u64 = 400;
 
 /// How far the subject's tables got, after a look at each: a step is there with all it does, or not at all.
-fn steps_done(path: &Path) -> Result<u32, String> {
+pub(super) fn steps_done(path: &Path) -> Result<u32, String> {
     let db = Database::open(&Options::at(path)).map_err(|error| error.to_string())?;
     let text = |error: Error| error.to_string();
     let version = db.schema_version("subject").map_err(text)?.unwrap_or(0);
@@ -44,7 +44,7 @@ fn steps_done(path: &Path) -> Result<u32, String> {
 }
 
 /// A closed record with a few trades, and what was acknowledged.
-fn prepared(folder: &Path) -> Expected {
+pub(super) fn prepared(folder: &Path) -> Expected {
     let mut expected = Expected::new(0);
     let heard = run(&mut subject(folder, &["script", "0", "4"]));
     expected.hear(heard.iter().map(String::as_str));
@@ -60,7 +60,7 @@ fn b4_a_migration_is_killed_at_every_write() {
     let folder = scratch();
     let points = points(folder.path(), &["migrate"], |data| drop(prepared(data)));
     let (all, chosen) = (points.len(), some_of(points, POINTS_MAX, &mut chance));
-    let (mut fired, mut acknowledgements, mut reached) = (0, 0, [0; 4]);
+    let (mut fired, mut acknowledgements, mut backups, mut reached) = (0, 0, 0, [0; 4]);
     for (call, n) in &chosen {
         let folder = scratch();
         let expected = prepared(folder.path());
@@ -71,10 +71,13 @@ fn b4_a_migration_is_killed_at_every_write() {
         let path = folder.path().join("record.db");
         let wrong = |wrong: String| panic!("seed {seed}, killed before {call} {n}: {wrong}");
         let done = steps_done(&path).unwrap_or_else(wrong);
+        backups += backed_up(folder.path(), done, 0).unwrap_or_else(wrong);
         *reached.get_mut(usize::try_from(done).expect("few")).expect("up to three") += 1;
         // It is taken up where it ended, and the trades are as they were.
         assert_eq!(run(&mut subject(folder.path(), &["migrate"])), ["opened", "closed"], "seed {seed}, {call} {n}");
         assert_eq!(steps_done(&path), Ok(3));
+        // And before it was taken up, what was there by then.
+        backups += backed_up(folder.path(), 3, done).unwrap_or_else(wrong);
         acknowledgements +=
             expected.judge(&path).unwrap_or_else(|text| panic!("seed {seed}, {call} {n}: {text}")).acknowledgements;
     }
@@ -82,11 +85,27 @@ fn b4_a_migration_is_killed_at_every_write() {
         "B4",
         format_args!(
             "seed {seed}: {} of {all} points, {fired} kills, steps done by then (0 to 3): {reached:?}, {acknowledgements} \
-             acknowledgements found, all resumed",
+             acknowledgements found, all resumed, {backups} backups of before",
             chosen.len()
         ),
     );
-    assert!(fired > 0 && acknowledgements > 0, "the faults fired");
+    assert!(fired > 0 && acknowledgements > 0 && backups > 0, "the faults fired");
+}
+
+/// Where steps were done, from version `from` to `to`: that there is a proven backup with version `from`.
+fn backed_up(folder: &Path, to: u32, from: u32) -> Result<u32, String> {
+    if to == from {
+        return Ok(0);
+    }
+    let backups = Backup::list(folder.join("backups")).map_err(|error| error.to_string())?;
+    for backup in &backups {
+        backup.verify(None, |_| {}).map_err(|error| error.to_string())?;
+        let versions = &backup.manifest.as_ref().map_err(Clone::clone)?.contents.schema_versions;
+        if versions.get("subject").copied().unwrap_or(0) == from {
+            return Ok(1);
+        }
+    }
+    Err(format!("version {to}, and no backup of version {from}: {backups:?}"))
 }
 
 const FIRST: Migration = Migration { version: 1, name: "one", sql: "CREATE TABLE subject_one (id INTEGER) STRICT;" };

@@ -92,6 +92,11 @@ impl Running {
         writeln!(self.child.stdin.as_ref().expect("piped"), "{line}").expect("listens");
     }
 
+    /// Says a line to a subject that may be dead by now.
+    pub(super) fn tell_if_alive(&mut self, line: &str) {
+        drop(writeln!(self.child.stdin.as_ref().expect("piped"), "{line}"));
+    }
+
     /// Kills it, if it did not end by itself, and returns all that it said.
     pub(super) fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("ours to kill");

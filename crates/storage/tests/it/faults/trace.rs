@@ -12,7 +12,8 @@ pub(super) const ARGUMENTS: [&str; 5] = [
     "-xx",
     "-s1000000",
     "-e",
-    "trace=openat,pwrite64,write,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,link,linkat",
+    "trace=openat,pwrite64,write,ftruncate,fsync,fdatasync,mkdir,mkdirat,rename,renameat,renameat2,rmdir,unlink,unlinkat,\
+     link,linkat",
 ];
 
 /// The calls that change a disk, each of which a process may not come back from.
@@ -23,6 +24,8 @@ pub(super) const CHANGES: &str =
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Create(PathBuf),
+    /// Makes a folder.
+    Folder(PathBuf),
     Write {
         path: PathBuf,
         at: u64,
@@ -41,6 +44,7 @@ pub(super) enum Step {
         from: PathBuf,
         to: PathBuf,
     },
+    /// Removes a file, or an empty folder.
     Remove(PathBuf),
     /// A line on the standard output.
     Said(String),
@@ -90,9 +94,9 @@ pub(super) fn read(log: &Path, folder: &Path) -> Vec<Step> {
     for (_, name, arguments) in calls(log) {
         let arguments = split(&arguments);
         let step = match (name.as_str(), arguments.as_slice()) {
-            ("openat", [_, path, flags, ..]) if flags.contains("O_CREAT") => {
-                inside(text(path).into()).map(Step::Create)
-            }
+            ("openat", [at, path, flags, ..]) if flags.contains("O_CREAT") => inside(named(at, path)).map(Step::Create),
+            ("mkdir", [path, _]) => inside(text(path).into()).map(Step::Folder),
+            ("mkdirat", [at, path, _]) => inside(named(at, path)).map(Step::Folder),
             ("pwrite64", [file, content, _, at]) => file_of(file).and_then(inside).map(|path| Step::Write {
                 path,
                 at: at.parse().expect("an offset"),
@@ -112,7 +116,8 @@ pub(super) fn read(log: &Path, folder: &Path) -> Vec<Step> {
             ("rename", [from, to]) | ("renameat" | "renameat2", [_, from, _, to, ..]) => {
                 inside(text(from).into()).zip(inside(text(to).into())).map(|(from, to)| Step::Move { from, to })
             }
-            ("unlink", [path]) | ("unlinkat", [_, path, ..]) => inside(text(path).into()).map(Step::Remove),
+            ("unlink" | "rmdir", [path]) => inside(text(path).into()).map(Step::Remove),
+            ("unlinkat", [at, path, ..]) => inside(named(at, path)).map(Step::Remove),
             ("link" | "linkat", _) => panic!("a link is not modelled: {arguments:?}"),
             _ => None,
         };
@@ -144,6 +149,11 @@ fn split(arguments: &str) -> Vec<String> {
 fn file_of(argument: &str) -> Option<PathBuf> {
     let path = argument.split_once('<')?.1.strip_suffix('>')?;
     Some(PathBuf::from(if path.contains("\\x") { String::from_utf8(unhex(path)).ok()? } else { path.to_owned() }))
+}
+
+/// A path that may be relative to an open folder.
+fn named(folder: &str, path: &str) -> PathBuf {
+    file_of(folder).unwrap_or_default().join(text(path))
 }
 
 fn bytes(argument: &str) -> Vec<u8> {
