@@ -27,7 +27,7 @@ const BUILT_IN_NAME: &str = "the built-in agents";
 
 /// The agents, and what the system that trades for them must know.
 #[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
-#[schemars(title = "The agents file")]
+#[schemars(title = "The agents file", description = "Who is followed, and how.")]
 pub struct Agents {
     #[schemars(skip)]
     source: String,
@@ -90,7 +90,7 @@ pub struct Agent {
     #[schemars(regex(pattern = r"\S"))]
     pub name: String,
     /// What it follows; `type` in the file.
-    #[schemars(rename = "type")]
+    #[schemars(rename = "type", description = "What it follows.")]
     pub kind: AgentKind,
     /// For people; empty if the file has none.
     #[schemars(default)]
@@ -102,7 +102,7 @@ pub struct Agent {
     #[schemars(default = "enabled_by_default")]
     pub enabled: bool,
     /// Open to whatever an agent needs, as it stands in the file. [`parameter`](Self::parameter) reads one.
-    #[schemars(default, schema_with = "schema::parameters")]
+    #[schemars(default, schema_with = "schema::parameters", description = "Open to whatever an agent needs.")]
     pub parameters: Map<String, Json>,
     /// The fields that are not among those above, as they stand in the file.
     #[schemars(flatten)]

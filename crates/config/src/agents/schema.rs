@@ -12,8 +12,8 @@ use super::{
 
 /// The JSON Schema (draft 2020-12) of the agents file, as it stands in `config/agents.schema.json`.
 ///
-/// For editors, while the file is written. It cannot say everything that loading checks: that ids differ, that names of fields are not
-/// slightly misspelt.
+/// For editors, while the file is written. Loading checks more: that ids differ, that no key is there twice, that no field is
+/// slightly misspelt, that a time zone is one.
 ///
 /// ```
 /// assert_eq!(trading_config::agents_schema()["title"], "The agents file");
@@ -40,7 +40,13 @@ impl JsonSchema for AgentKind {
 }
 
 pub(super) fn parameters(_: &mut SchemaGenerator) -> Schema {
-    open_object("Open to whatever an agent needs.", &PARAMETERS)
+    let mut schema = open_object("Open to whatever an agent needs.", &PARAMETERS);
+    when(
+        &mut schema,
+        json!({ "properties": { "position_size_type": { "enum": ["percentage", "percent"] } }, "required": ["position_size_type"] }),
+        json!({ "properties": { "position_size_value": { "maximum": 100 } } }),
+    );
+    schema
 }
 
 pub(super) fn global_parameters(_: &mut SchemaGenerator) -> Schema {
@@ -55,12 +61,14 @@ fn open_object(description: &str, rules: &[Rule]) -> Schema {
 
 /// A committee or an individual without names would follow nobody.
 pub(super) fn needs_politicians(schema: &mut Schema) {
-    schema.insert(
-        "if".to_owned(),
+    when(
+        schema,
         json!({ "properties": { "type": { "enum": ["committee", "individual"] } }, "required": ["type"] }),
-    );
-    schema.insert(
-        "then".to_owned(),
         json!({ "properties": { "politicians": { "minItems": 1 } }, "required": ["politicians"] }),
     );
+}
+
+fn when(schema: &mut Schema, condition: Json, then: Json) {
+    schema.insert("if".to_owned(), condition);
+    schema.insert("then".to_owned(), then);
 }

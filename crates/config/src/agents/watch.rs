@@ -109,7 +109,9 @@ impl fmt::Debug for Subscription {
 /// let (sender, events) = mpsc::channel();
 /// let _subscription = watch.subscribe(move |event| sender.send(event.clone()).expect("the receiver lives"));
 ///
-/// fs::write(&file, r#"{"agents": [{"id": "b", "name": "B", "type": "technical"}]}"#)?;
+/// let new = folder.path().join("new.json");
+/// fs::write(&new, r#"{"agents": [{"id": "b", "name": "B", "type": "technical"}]}"#)?;
+/// fs::rename(&new, &file)?;
 /// let Ok(WatchEvent::Changed { added, removed, .. }) = events.recv() else { panic!("the file is good") };
 /// assert_eq!((added, removed), (vec!["b".to_owned()], vec!["a".to_owned()]));
 /// assert!(watch.current().agent("b").is_some());

@@ -2,6 +2,7 @@
 
 mod agents;
 mod agents_faults;
+mod agents_schema;
 mod agents_watch;
 mod env_example;
 mod faults;
