@@ -134,7 +134,7 @@ impl<'s> Check<'s> {
     }
 
     pub(super) fn agents(&mut self, root: &Node) -> Agents {
-        root.each_duplicate("", &mut |path, second, first| {
+        root.each_duplicate(&String::new, &mut |path, second, first| {
             // Not what was found: a field of somebody's own may hold what is nobody else's business.
             self.say(
                 path,
@@ -293,7 +293,8 @@ impl<'s> Check<'s> {
 
     /// Faults for fields that are a slip or two away from a known one; other unknown fields are somebody's own.
     fn lookalikes(&mut self, at: &str, node: &Node, known: &[&str]) {
-        for (name, value) in node.fields().unwrap_or_default() {
+        let fields = node.fields().unwrap_or_default().iter();
+        for (name, value) in fields.filter(|(name, _)| !known.contains(&name.as_str())) {
             if let Some(meant) = known.iter().find(|known| is_lookalike(name, known)) {
                 let hint = format!("did you mean {meant}?");
                 self.say(field(at, name), "must be a known field", "an unknown one", value, &hint);
@@ -329,9 +330,7 @@ fn others(node: &Node, known: &[&str]) -> Map<String, Json> {
 
 fn is_lookalike(name: &str, known: &str) -> bool {
     // Before the distance, whose time grows with the length of both.
-    name.len().abs_diff(known.len()) <= 2
-        && name != known
-        && strsim::osa_distance(&name.to_ascii_lowercase(), known) <= 2
+    name.len().abs_diff(known.len()) <= 2 && strsim::osa_distance(&name.to_ascii_lowercase(), known) <= 2
 }
 
 fn is_id(id: &str) -> bool {

@@ -1,6 +1,6 @@
 //! JSON whose values know their line, and whose objects keep the second of two equal keys.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -61,21 +61,20 @@ impl Node {
         }
     }
 
-    /// Calls `tell` with the path, the value and the line of the first value, for each key that its object has already.
-    pub(super) fn each_duplicate(&self, at: &str, tell: &mut dyn FnMut(String, &Self, usize)) {
-        let mut lines = HashMap::new();
+    /// Calls `tell` with the path, the value and the line of the first value, for each key that its object has already. Only then is a
+    /// path made.
+    pub(super) fn each_duplicate(&self, at: &dyn Fn() -> String, tell: &mut dyn FnMut(String, &Self, usize)) {
+        let mut lines = BTreeMap::new();
         for (name, value) in self.fields().unwrap_or_default() {
-            let path = field(at, name);
+            let path = || field(&at(), name);
             value.each_duplicate(&path, tell);
-            match lines.get(name) {
-                Some(first) => tell(path, value, *first),
-                None => {
-                    lines.insert(name, value.line);
-                }
+            let first = *lines.entry(name).or_insert(value);
+            if !std::ptr::eq(first, value) {
+                tell(path(), value, first.line);
             }
         }
         for (index, item) in self.items().unwrap_or_default().iter().enumerate() {
-            item.each_duplicate(&format!("{at}[{index}]"), tell);
+            item.each_duplicate(&|| format!("{}[{index}]", at()), tell);
         }
     }
 }
