@@ -101,6 +101,13 @@ fn show(event: &WatchEvent) -> String {
 }
 
 #[test]
+fn the_options_have_defaults() {
+    let expected =
+        WatchOptions { interval: Duration::from_secs(5), debounce: Duration::from_millis(200), notify: true };
+    assert_eq!(WatchOptions::default(), expected);
+}
+
+#[test]
 fn subscribers_are_told_what_was_added_removed_and_changed() {
     let watched = Watched::new(&["a", "b", "c"], NEVER);
     let before = watched.watch.current();
