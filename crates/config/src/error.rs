@@ -42,6 +42,14 @@ pub enum Error {
         /// At least one.
         faults: Vec<Fault>,
     },
+    /// A thread cannot be started.
+    #[error("cannot start the thread {name}")]
+    Thread {
+        /// Its name.
+        name: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
 }
 
 impl Error {

@@ -12,7 +12,9 @@ mod sources;
 mod value;
 
 pub use crate::{
-    agents::{Agent, AgentKind, Agents},
+    agents::{
+        Agent, AgentKind, Agents, AgentsWatch, Subscription, WatchEvent, WatchOptions, WatchState, agents_schema,
+    },
     error::{Error, Fault},
     loader::Loader,
     section::{

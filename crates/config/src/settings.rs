@@ -67,12 +67,12 @@ impl Settings {
 
     /// The agents that are to run, in the order of the file.
     pub fn enabled_agents(&self) -> impl Iterator<Item = &Agent> {
-        self.agents.list().iter().filter(|agent| agent.enabled)
+        self.agents.enabled()
     }
 
     /// The agent with this id.
     #[must_use]
     pub fn agent(&self, id: &str) -> Option<&Agent> {
-        self.agents.list().iter().find(|agent| agent.id == id)
+        self.agents.agent(id)
     }
 }

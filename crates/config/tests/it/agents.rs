@@ -1,105 +1,109 @@
-//! The agents file.
+//! The agents file as it is read.
 
-use trading_config::{AgentKind, Error};
+use rust_decimal::Decimal;
+use serde_json::json;
+use trading_config::{AgentKind, Settings, SizeType};
 
-use crate::{loader, project};
+use crate::{load, loader, project};
 
-#[track_caller]
-fn faults(json: &str, expected: &[&str]) {
+fn read(json: &str) -> Settings {
     let folder = project(&[("config/agents.json", json)]);
-    let error = loader(folder.path(), &[]).load().expect_err("is refused").to_string();
-    let lines: Vec<_> = error.lines().skip(1).map(str::trim).collect();
-    assert_eq!(lines, expected);
+    loader(folder.path(), &[]).load().expect("loads")
 }
 
 #[test]
 fn the_earlier_systems_file_is_read_whole() {
-    let json = include_str!("../../../../config/agents.json");
-    let folder = project(&[("config/agents.json", &format!("\u{feff}{json}"))]);
-    let settings = loader(folder.path(), &[]).load().expect("loads");
-    let ids: Vec<_> = settings.enabled_agents().map(|agent| agent.id.as_str()).collect();
-    assert_eq!(
-        ids,
-        ["transportation_committee", "josh_gottheimer", "sheldon_whitehouse", "nancy_pelosi", "dan_meuser"]
-    );
-    let committee = settings.agent("transportation_committee").expect("is there");
-    assert_eq!((&committee.kind, committee.politicians.len()), (&AgentKind::Committee, 10));
-    assert_eq!(committee.parameters["minimum_trade_value"], 50_000);
-    assert_eq!(settings.agents().global_parameters()["timezone"], "US/Eastern");
-    assert!(settings.agent("nobody").is_none());
+    const IDS: [&str; 5] =
+        ["transportation_committee", "josh_gottheimer", "sheldon_whitehouse", "nancy_pelosi", "dan_meuser"];
+    let json = include_str!("fixtures/agents.json");
+    for json in [json.to_owned(), format!("\u{feff}{json}"), json.replace('\n', "\r\n")] {
+        let settings = read(&json);
+        let ids: Vec<_> = settings.enabled_agents().map(|agent| agent.id.as_str()).collect();
+        assert_eq!(ids, IDS);
+        let committee = settings.agent("transportation_committee").expect("is there");
+        assert_eq!((&committee.kind, committee.politicians.len()), (&AgentKind::Committee, 10));
+        assert_eq!(committee.name, "Transportation & Infrastructure Committee Agent");
+        assert_eq!(committee.description, "Follows the House Committee on Transportation and Infrastructure");
+        assert_eq!(committee.politicians[5], "Donald Payne Jr.");
+        let meuser = settings.agent("dan_meuser").expect("is there");
+        assert_eq!((&meuser.kind, &meuser.politicians), (&AgentKind::Individual, &vec!["Dan Meuser".to_owned()]));
+        assert_eq!(
+            json!(meuser.parameters),
+            json!({"minimum_trade_value": 50_000, "position_size_type": "fixed", "position_size_value": 100, "match_threshold": 0.85})
+        );
+        assert_eq!(
+            json!(settings.agents().global_parameters()),
+            json!({"execution_time": "21:30", "timezone": "US/Eastern", "max_concurrent_trades": 10,
+                   "trade_timeout_seconds": 300, "position_update_interval": 3_600, "performance_calculation_interval": 86_400})
+        );
+        assert!(settings.agent("nobody").is_none());
+        assert!(committee.other.is_empty() && settings.agents().other().is_empty());
+        assert_eq!(settings.agents().source(), "config/agents.json");
+    }
 }
 
 #[test]
-fn an_agent_can_be_switched_off_and_unknown_fields_and_kinds_are_no_fault() {
-    let folder = project(&[(
-        "config/agents.json",
-        r#"{"agents": [
+fn the_built_in_agents_are_those_of_the_earlier_system() {
+    let built_in = load(&[]).expect("loads");
+    assert_eq!(built_in.agents().source(), "the built-in agents");
+    assert_eq!(built_in.agents().list(), read(include_str!("fixtures/agents.json")).agents().list());
+}
+
+#[test]
+fn fields_that_later_groups_bring_are_kept() {
+    let settings = read(
+        r#"{"version": 2, "agents": [
             {"id": "a", "name": "A", "type": "individual", "politicians": ["P"], "enabled": false},
-            {"id": "b", "name": "B", "type": "sentiment", "later": [1], "parameters": {"x": {"y": null}}}
-        ], "version": 2}"#,
-    )]);
-    let settings = loader(folder.path(), &[]).load().expect("loads");
+            {"id": "b", "name": " B ", "type": "sentiment", "later": [1, {"x": "y"}], "parameters": {"x": {"y": null}}}
+        ], "$schema": "agents.schema.json"}"#,
+    );
+    assert_eq!(json!(settings.agents().other()), json!({"version": 2, "$schema": "agents.schema.json"}));
+    let enabled: Vec<_> = settings.enabled_agents().map(|agent| agent.id.as_str()).collect();
+    assert_eq!(enabled, ["b"], "the other is switched off");
     assert_eq!(settings.agents().list().len(), 2);
-    let enabled: Vec<_> = settings.enabled_agents().collect();
-    assert_eq!(enabled.len(), 1);
-    assert_eq!(enabled[0].kind, AgentKind::Other("sentiment".to_owned()));
-    assert!(enabled[0].parameters["x"].is_object());
+    let later = settings.agent("b").expect("is there");
+    assert_eq!((later.kind.to_string(), later.name.as_str()), ("sentiment".to_owned(), "B"));
+    assert_eq!(later.kind, AgentKind::Other("sentiment".to_owned()));
+    assert_eq!(json!(later.other), json!({"later": [1, {"x": "y"}]}));
+    assert_eq!(json!(later.parameters), json!({"x": {"y": null}}));
 }
 
 #[test]
-fn every_fault_names_its_place() {
-    faults(
-        r#"{"agents": [
-            {"id": "Nancy Pelosi", "name": " ", "type": "individual", "politicians": [], "enabled": "yes"},
-            {"id": "b", "name": "B", "type": "committee", "politicians": ["P", 7], "parameters": {"match_threshold": 1.5}},
-            {"id": "b", "name": "B", "type": "technical", "parameters": []},
-            17
-        ], "global_parameters": 3}"#,
-        &[
-            "agents[0].enabled: must be true or false; found \"yes\", from config/agents.json; for example true",
-            "agents[0].id: must be 1 to 64 of a-z, 0-9, _ and -; found \"Nancy Pelosi\", from config/agents.json; for \
-             example nancy_pelosi",
-            "agents[0].name: must be a text that is not empty; found \" \", from config/agents.json; for example Nancy \
-             Pelosi Agent",
-            "agents[0].politicians: must be a list of names that is not empty; found an empty list, from \
-             config/agents.json; for example [\"Nancy Pelosi\"]",
-            "agents[1].parameters.match_threshold: must be a number above 0 and at most 1; found 1.5, from \
-             config/agents.json; for example 0.85",
-            "agents[1].politicians[1]: must be a name; found 7, from config/agents.json; for example [\"Nancy Pelosi\"]",
-            "agents[2].id: must be unique, and agents[1] has the same; found \"b\", from config/agents.json; for example an \
-             id of its own",
-            "agents[2].parameters: must be an object; found an empty list, from config/agents.json; for example \
-             {\"match_threshold\": 0.85}",
-            "agents[3]: must be an object; found 17, from config/agents.json; for example {\"id\": \"nancy_pelosi\", …}",
-            "global_parameters: must be an object; found 3, from config/agents.json; for example {\"execution_time\": \
-             \"21:30\"}",
-        ],
+fn kinds_have_names() {
+    for (name, kind) in [
+        ("committee", AgentKind::Committee),
+        ("individual", AgentKind::Individual),
+        ("technical", AgentKind::Technical),
+        ("other", AgentKind::Other("other".to_owned())),
+    ] {
+        let json = format!(r#"{{"agents": [{{"id": "a", "name": "A", "type": "{name}", "politicians": ["P"]}}]}}"#);
+        let settings = read(&json);
+        let found = &settings.agent("a").expect("is there").kind;
+        assert_eq!((found, found.to_string().as_str()), (&kind, name));
+    }
+}
+
+#[test]
+fn parameters_are_read_by_name_and_type() {
+    let settings = read(
+        r#"{"agents": [{"id": "a", "name": "A", "type": "technical", "parameters": {
+            "minimum_trade_value": 0.1, "position_size_type": "percent", "windows": [5, 20], "odd name": null}}]}"#,
     );
-    faults(
-        "[]",
-        &[
-            "agents: must be a list of agents; found nothing, from config/agents.json; for example \"agents\": [{\"id\": …}]",
-        ],
+    let agent = settings.agent("a").expect("is there");
+    assert_eq!(agent.parameter("minimum_trade_value").expect("a number"), Some(Decimal::new(1, 1)));
+    assert_eq!(agent.parameter("position_size_type").expect("a word"), Some(SizeType::Percentage));
+    assert_eq!(agent.parameter("windows").expect("a list"), Some(vec![5_u16, 20]));
+    assert_eq!(agent.parameter::<String>("missing").expect("is not there"), None);
+    assert_eq!(
+        agent.parameter::<u8>("windows").expect_err("is no number").to_string(),
+        "the configuration has 1 fault\n  a.parameters.windows: must be of the type that its reader expects; found a list, from the \
+         agents file; invalid type: sequence, expected u8"
     );
-}
-
-#[test]
-fn ids_have_a_longest() {
-    let json = |length: usize| {
-        format!(r#"{{"agents": [{{"id": "{}", "name": "A", "type": "technical"}}]}}"#, "a".repeat(length))
-    };
-    let folder = project(&[("config/agents.json", &json(64))]);
-    loader(folder.path(), &[]).load().expect("64 is good");
-    let folder = project(&[("config/agents.json", &json(65))]);
-    loader(folder.path(), &[]).load().expect_err("65 is not");
-}
-
-#[test]
-fn text_that_is_not_json_is_refused_with_the_line() {
-    let folder = project(&[("config/agents.json", "{\n\"agents\": [\n}")]);
-    let Err(Error::Malformed { path, line, reason }) = loader(folder.path(), &[]).load() else { panic!("is no JSON") };
-    assert_eq!((path, line), (folder.path().join("config/agents.json"), 3));
-    assert!(reason.starts_with("not JSON: "), "{reason}");
+    assert_eq!(
+        agent.parameter::<SizeType>("odd name").expect_err("is no text").to_string(),
+        "the configuration has 1 fault\n  a.parameters[\"odd name\"]: must be of the type that its reader expects; found null, from the \
+         agents file; invalid type: null, expected a string"
+    );
 }
 
 #[test]
@@ -111,30 +115,4 @@ fn a_named_file_must_exist_and_the_default_one_only_outside_development() {
         let error = load(&variables).expect_err("is refused").to_string();
         assert!(error.contains("trading.agents_path: must name a file that exists; found \"/"), "{error}");
     }
-}
-
-#[test]
-fn slips_of_the_finger_are_faults_and_not_fields_of_their_own() {
-    faults(
-        r#"{"agents": [{"id": "a", "name": "A", "type": "indvidual", "enabeld": false, "parmeters": {}, "later": 1,
-            "parameters": {"match_treshold": 0.5, "minimum_trade_value": -1, "position_size_type": "big",
-                           "position_size_value": "100", "own": true}}],
-            "global_parameter": {}}"#,
-        &[
-            "agents[0].enabeld: must be a known field; found \"enabeld\", from config/agents.json; for example enabled",
-            "agents[0].parameters.match_treshold: must be a known field; found \"match_treshold\", from config/agents.json; for \
-             example match_threshold",
-            "agents[0].parameters.minimum_trade_value: must be a number from 0 up; found -1, from config/agents.json; for \
-             example 50000",
-            "agents[0].parameters.position_size_type: must be fixed or percentage; found \"big\", from config/agents.json; for \
-             example fixed",
-            "agents[0].parameters.position_size_value: must be a number above 0; found \"100\", from config/agents.json; for \
-             example 100",
-            "agents[0].parmeters: must be a known field; found \"parmeters\", from config/agents.json; for example parameters",
-            "agents[0].type: must be one of committee, individual, technical, or a name of its own; found \"indvidual\", from \
-             config/agents.json; for example individual",
-            "global_parameter: must be a known field; found \"global_parameter\", from config/agents.json; for example \
-             global_parameters",
-        ],
-    );
 }

@@ -2,7 +2,7 @@
 
 use trading_config::Settings;
 
-use crate::{load, loader, project};
+use crate::{ONE_AGENT, load, loader, project};
 
 #[track_caller]
 fn check(variables: &[(&str, &str)], expected: &[&str]) {
@@ -157,7 +157,7 @@ fn paper_and_real_money_are_never_mixed_up() {
 
 #[test]
 fn production_needs_its_keys() {
-    let folder = project(&[("config/agents.json", r#"{"agents": []}"#)]);
+    let folder = project(&[("config/agents.json", ONE_AGENT)]);
     let keys =
         [("ENVIRONMENT", "production"), ("QUIVER_API_KEY", "k"), ("ALPACA_API_KEY", "k"), ("ALPACA_SECRET_KEY", "k")];
     loader(folder.path(), &keys).load().expect("nothing is missing");

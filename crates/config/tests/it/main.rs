@@ -1,6 +1,9 @@
 //! The settings, from their sources to the value or the faults.
 
 mod agents;
+mod agents_faults;
+mod agents_schema;
+mod agents_watch;
 mod env_example;
 mod faults;
 mod sources;
@@ -9,6 +12,9 @@ use std::{fs, path::Path};
 
 use tempfile::TempDir;
 use trading_config::{Error, Loader, Settings};
+
+/// An agents file that is as short as can be.
+const ONE_AGENT: &str = r#"{"agents": [{"id": "a", "name": "A", "type": "technical"}]}"#;
 
 /// A project folder of its own, with these files.
 fn project(files: &[(&str, &str)]) -> TempDir {
