@@ -8,6 +8,7 @@ mod agents;
 mod dotenv;
 mod error;
 mod reader;
+mod schema;
 mod sources;
 mod value;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    Agent, Agents, Environment, Error, Key, Loader,
+    Agent, Agents, Environment, Error, Key, Loader, schema,
     section::{self, Api, Backup, Dashboard, Database, Logging, Monitoring, Notifications, Scheduling, Trading},
 };
 
@@ -57,6 +57,12 @@ impl Settings {
     /// Every key there is, with its variable, default and meaning.
     pub fn keys() -> impl Iterator<Item = &'static Key> {
         section::keys()
+    }
+
+    /// The JSON Schema (draft 2020-12) of `config/{environment}.toml`, with which an editor completes and checks it.
+    #[must_use]
+    pub fn schema() -> String {
+        schema::text(section::keys())
     }
 
     /// The agents file: all agents, and what holds for all of them.
