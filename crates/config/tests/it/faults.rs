@@ -105,11 +105,11 @@ fn files_and_overrides_are_checked_alike() {
         error,
         "the configuration has 5 faults\n  \
          LOG_LEVEL: must be a known key; found an unknown one, from override; did you mean logging.level?\n  \
-         database.paht: must be a known key; found an unknown one, from config/development.toml; did you mean database.path?\n  \
-         database.readers: must be a whole number from 0 to 4294967295; found a list, from config/development.toml; for \
+         database.paht: must be a known key; found an unknown one, from config/development.toml:2; did you mean database.path?\n  \
+         database.readers: must be a whole number from 0 to 4294967295; found a list, from config/development.toml:3; for \
          example DATABASE__READERS=4\n  \
          database.readrs: must be a known key; found an unknown one, from override; did you mean database.readers?\n  \
-         loging.level: must be a known key; found an unknown one, from config/development.toml; did you mean logging.level?"
+         loging.level: must be a known key; found an unknown one, from config/development.toml:5; did you mean logging.level?"
     );
 }
 
@@ -147,9 +147,9 @@ fn paper_and_real_money_are_never_mixed_up() {
     check(
         &[("ALPACA_PAPER_TRADING", "no")],
         &[
-            "api.alpaca.paper, api.alpaca.base_url: without paper trading, the address must be https://api.alpaca.markets and \
-           live trading confirmed; found paper false, address https://paper-api.alpaca.markets/, not confirmed, from variable \
-           ALPACA_PAPER_TRADING and default; set ALPACA_PAPER_TRADING=true, or for real money \
+            "api.alpaca.paper, api.alpaca.base_url, api.alpaca.live_confirmed: without paper trading, the address must be \
+           https://api.alpaca.markets and live trading confirmed; found \"no\", \"https://paper-api.alpaca.markets\" and \
+           nothing, from variable ALPACA_PAPER_TRADING and default; set ALPACA_PAPER_TRADING=true, or for real money \
            ALPACA_BASE_URL=https://api.alpaca.markets and ALPACA_LIVE_CONFIRMED=yes-real-money",
         ],
     );
@@ -175,10 +175,10 @@ fn faults_between_two_keys_name_both() {
         &[("MARKET_HOURS_START", "16:00"), ("ENABLE_EMAIL_NOTIFICATIONS", "yes")],
         &[
             "notifications.email_enabled, notifications.smtp_server, notifications.email: e-mail needs a server and an \
-             address; found email_enabled without both, from variable ENABLE_EMAIL_NOTIFICATIONS; set SMTP_SERVER and \
-             NOTIFICATION_EMAIL, or ENABLE_EMAIL_NOTIFICATIONS=false",
+             address; found \"yes\", nothing and nothing, from variable ENABLE_EMAIL_NOTIFICATIONS and default; set \
+             SMTP_SERVER and NOTIFICATION_EMAIL, or ENABLE_EMAIL_NOTIFICATIONS=false",
             "scheduling.market_hours_start, scheduling.market_hours_end: the market must open before it closes; found \
-             16:00:00 and 16:00:00, from variable MARKET_HOURS_START and default; for example MARKET_HOURS_START=09:30 and \
+             \"16:00\" and \"16:00\", from variable MARKET_HOURS_START and default; for example MARKET_HOURS_START=09:30 and \
              MARKET_HOURS_END=16:00",
         ],
     );
