@@ -247,6 +247,9 @@ impl Keys {
 
     /// The path that is most like `name`, by its own letters or those of its variable: that is the name in `.env`.
     pub(crate) fn nearest_path(&self, name: &str) -> &'static str {
+        // Comparing takes the product of the lengths, and no key is longer.
+        const CHARS_MAX: usize = 100;
+        let name = name.char_indices().nth(CHARS_MAX).and_then(|(end, _)| name.get(..end)).unwrap_or(name);
         let by_path = self.by_path.keys().map(|path| (strsim::osa_distance(path, name), *path));
         let by_variable =
             self.by_variable.iter().map(|(variable, key)| (strsim::osa_distance(variable, name), key.whole));

@@ -2,7 +2,13 @@
 
 mod agents;
 mod env_example;
+mod explained;
 mod faults;
+mod others;
+mod schema;
+mod secret_files;
+mod secrets;
+mod sections;
 mod sources;
 
 use std::{fs, path::Path};
