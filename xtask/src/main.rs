@@ -10,6 +10,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod init_db;
 mod schema;
+mod tidy;
 
 /// Developers' tasks.
 #[derive(Debug, Parser)]
@@ -25,6 +26,8 @@ enum Task {
     InitDb(init_db::Args),
     /// Write the JSON Schemas of the configuration files
     Schema,
+    /// Compare what prose lists with the code
+    Tidy(tidy::Args),
 }
 
 #[expect(clippy::disallowed_methods, reason = "a binary prints")]
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         None => Ok(Cli::command().render_help().to_string().trim_end().to_owned()),
         Some(Task::InitDb(args)) => init_db::run(args),
         Some(Task::Schema) => schema::run(),
+        Some(Task::Tidy(args)) => tidy::run(&args),
     };
     match done {
         Ok(text) => {

@@ -195,12 +195,14 @@ pub(crate) const FILE: &str = "_FILE";
 pub(crate) struct Keys {
     by_path: HashMap<&'static str, &'static Key>,
     by_variable: HashMap<Cow<'static, str>, &'static Key>,
+    /// Each variable with its [`letters`].
+    variables: Vec<(u64, Cow<'static, str>)>,
 }
 
 impl Keys {
     /// The keys of all sections, and those that others bring, which must be new.
     pub(crate) fn new(others: impl IntoIterator<Item = &'static Key>, faults: &mut Vec<Fault>) -> Self {
-        let mut all = Self { by_path: HashMap::new(), by_variable: HashMap::new() };
+        let mut all = Self { by_path: HashMap::new(), by_variable: HashMap::new(), variables: Vec::new() };
         all.by_variable.insert(ENVIRONMENT.variable(), ENVIRONMENT);
         for key in keys().chain(others) {
             if let Some(known) = all.by_path(key.whole).or_else(|| all.by_variable(&key.variable())) {
@@ -215,6 +217,7 @@ impl Keys {
             all.by_path.insert(key.whole, key);
             all.by_variable.insert(key.variable(), key);
         }
+        all.variables = all.by_variable.keys().map(|variable| (letters(variable), variable.clone())).collect();
         all
     }
 
@@ -259,8 +262,23 @@ impl Keys {
     /// The variable that is most like `name`, and how many letters lie between them; none beyond `distance_max`.
     pub(crate) fn nearest_variable(&self, name: &str, distance_max: usize) -> Option<String> {
         let (name, suffix) = name.strip_suffix(FILE).map_or((name, ""), |name| (name, FILE));
-        let close = self.by_variable.keys().filter(|known| known.len().abs_diff(name.len()) <= distance_max);
-        let nearest = close.map(|known| (strsim::osa_distance(known, name), known)).min()?;
+        let own = letters(name);
+        let nearest = self
+            .variables
+            .iter()
+            // One slip changes the length by one and the set of letters by two at the most. Comparing all would take longer than
+            // the rest of the load.
+            .filter(|(letters, known)| {
+                known.len().abs_diff(name.len()) <= distance_max
+                    && (letters ^ own).count_ones() as usize <= 2 * distance_max
+            })
+            .map(|(_, known)| (strsim::osa_distance(known, name), known))
+            .min()?;
         (1..=distance_max).contains(&nearest.0).then(|| format!("{}{suffix}", nearest.1))
     }
+}
+
+/// The set of letters in a name, which small and capital ones and some of the others share.
+fn letters(name: &str) -> u64 {
+    name.bytes().fold(0, |set, byte| set | 1 << (byte & 63))
 }

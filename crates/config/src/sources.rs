@@ -130,20 +130,31 @@ pub(crate) fn toml(path: &Path, name: &str, keys: &Keys, faults: &mut Vec<Fault>
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let document = ImDocument::parse(text).map_err(|error| {
         // Not the error's own Display: it quotes the line, and the line may hold a secret.
-        let line = line(text, error.span().map_or(0, |span| span.start));
+        let line = Lines::of(text).number(error.span().map_or(0, |span| span.start));
         Error::malformed(path, line, format!("not TOML: {}", error.message().lines().next().unwrap_or_default()))
     })?;
-    let mut walk = Walk { text, name, keys, entries: Vec::new(), faults };
+    let mut walk = Walk { text, lines: Lines::of(text), name, keys, entries: Vec::new(), faults };
     walk.table(document.as_table(), "");
     Ok(walk.entries)
 }
 
-fn line(text: &str, at: usize) -> usize {
-    text.get(..at).unwrap_or_default().matches('\n').count() + 1
+/// Where the lines of a text end.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The number of the line that the byte `at` is in, counted from 1.
+    fn number(&self, at: usize) -> usize {
+        self.0.partition_point(|end| *end < at) + 1
+    }
 }
 
 struct Walk<'w> {
     text: &'w str,
+    lines: Lines,
     name: &'w str,
     keys: &'w Keys,
     entries: Vec<Entry>,
@@ -155,7 +166,7 @@ impl Walk<'_> {
         for (name, item) in table.iter() {
             let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
             let span = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
-            let place = format!("{}:{}", self.name, line(self.text, span.map_or(0, |span| span.start)));
+            let place = format!("{}:{}", self.name, self.lines.number(span.map_or(0, |span| span.start)));
             // What stands at a key is that key's value, of whatever shape: its own reading says what is wrong.
             if let Some(key) = self.keys.by_path(&path) {
                 self.entries.push(Entry { key, found: self.found(item), place });

@@ -112,11 +112,12 @@ fn mangled(text: String) -> impl Strategy<Value = String> {
         let mut characters: Vec<char> = text.chars().collect();
         for (at, kind, character) in edits {
             let at = at.min(characters.len().saturating_sub(1));
+            // Never the canary's own letters: half a canary could not be recognised.
+            let keep = characters.get(at).is_none_or(char::is_ascii_alphanumeric);
             match kind {
                 0 => characters.insert(at, character),
-                // Never the canary's own letters: half a canary could not be recognised.
-                1 if !characters[at].is_ascii_alphanumeric() => characters[at] = character,
-                2 if !characters[at].is_ascii_alphanumeric() => drop(characters.remove(at)),
+                1 if !keep => drop(characters.splice(at..=at, [character])),
+                2 if !keep => drop(characters.remove(at)),
                 _ => {}
             }
         }
