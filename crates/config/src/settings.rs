@@ -110,9 +110,10 @@ impl Settings {
     /// # Errors
     /// [`Error::UnknownKey`] with the nearest known one.
     pub fn explain(&self, name: &str) -> Result<&Explanation, Error> {
-        let named = |explanation: &&Explanation| explanation.key.whole == name || explanation.key.variable() == name;
-        self.explanations.iter().find(named).ok_or_else(|| {
-            let keys = self.explanations.iter().map(|explanation| explanation.key);
+        let all = || self.explanations.iter();
+        let by_key = all().find(|explanation| explanation.key.whole == name);
+        by_key.or_else(|| all().find(|explanation| explanation.key.variable() == name)).ok_or_else(|| {
+            let keys = all().map(|explanation| explanation.key);
             let distance = |key: &&Key| {
                 strsim::osa_distance(key.whole, name).min(strsim::osa_distance(&key.variable(), name)) //
             };

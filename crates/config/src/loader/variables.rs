@@ -1,6 +1,6 @@
 //! Variables: those of `.env`, those of the process, and the files that they name.
 
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, path::Path, rc::Rc};
 
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
@@ -10,14 +10,23 @@ use crate::{
     sources::{self, Entry, Refused},
 };
 
-/// A variable that says something, and the place it was found.
+/// A variable, and the place it was found.
 pub(super) struct Variable {
     name: String,
     text: SecretString,
-    place: String,
+    /// The file and the line, or none for a variable of the process.
+    line: Option<(Rc<str>, usize)>,
 }
 
 impl Variable {
+    /// Most are of other programs, and never need it.
+    fn place(&self) -> String {
+        match &self.line {
+            Some((file, line)) => format!("{file}:{line} {}", self.name),
+            None => format!("variable {}", self.name),
+        }
+    }
+
     /// Compose files pass `NAME=` for what is not set, and the earlier system's `.env` has `SMTP_SERVER=`.
     fn is_empty(&self) -> bool {
         self.text.expose_secret().trim().is_empty()
@@ -28,11 +37,11 @@ impl Variable {
 pub(super) fn from_dotenv(folder: &Path, root: &Path) -> Result<Vec<Variable>, Error> {
     let path = sources::dotenv(folder, root);
     let Some(text) = sources::read(&path)?.map(Zeroizing::new) else { return Ok(Vec::new()) };
-    let shown = path.strip_prefix(root).unwrap_or(&path).display();
+    let shown: Rc<str> = path.strip_prefix(root).unwrap_or(&path).display().to_string().into();
     let variable = |line: dotenv::Line| Variable {
-        place: format!("{shown}:{} {}", line.number, line.name),
         name: line.name,
         text: line.value.into(),
+        line: Some((Rc::clone(&shown), line.number)),
     };
     Ok(dotenv::parse(&text, &path)?.into_iter().map(variable).collect())
 }
@@ -47,16 +56,15 @@ pub(super) fn from_environment(
     for (name, value) in variables {
         // A name that is not Unicode is none of ours.
         let Ok(name) = name.into_string() else { continue };
-        let place = format!("variable {name}");
         match value.into_string() {
-            Ok(text) => found.push(Variable { place, name, text: text.into() }),
+            Ok(text) => found.push(Variable { name, text: text.into(), line: None }),
             Err(_) => {
                 let key = keys.by_variable(&name).or_else(|| keys.by_file_variable(&name));
                 faults.extend(key.map(|key| Fault {
                     key: key.path(),
                     rule: "must be Unicode text".to_owned(),
                     found: "bytes that are not UTF-8".to_owned(),
-                    source: place,
+                    source: format!("variable {name}"),
                     hint: "write the value in UTF-8".to_owned(),
                 }));
             }
@@ -69,7 +77,8 @@ pub(super) fn from_environment(
 pub(super) fn entries(variables: Vec<Variable>, keys: &Keys) -> Vec<Entry> {
     let entry = |variable: Variable| {
         let key = keys.by_variable(&variable.name).filter(|_| !variable.is_empty())?;
-        Some(Entry::text(key, variable.text, variable.place))
+        let place = variable.place();
+        Some(Entry::text(key, variable.text, place))
     };
     variables.into_iter().filter_map(entry).collect()
 }
@@ -78,15 +87,16 @@ pub(super) fn entries(variables: Vec<Variable>, keys: &Keys) -> Vec<Entry> {
 pub(super) fn from_files(layers: [&Vec<Variable>; 2], root: &Path, keys: &Keys, faults: &mut Vec<Fault>) -> Vec<Entry> {
     let said = || layers.into_iter().flatten().filter(|variable| !variable.is_empty());
     let mut entries = Vec::new();
-    for Variable { name, text, place } in said() {
-        let Some(key) = keys.by_file_variable(name) else { continue };
+    for variable in said() {
+        let Some(key) = keys.by_file_variable(&variable.name) else { continue };
+        let (Variable { name, text, .. }, place) = (variable, variable.place());
         let direct = name.strip_suffix(FILE).unwrap_or(name);
         if let Some(other) = said().find(|variable| variable.name == direct) {
             faults.push(Fault {
                 key: key.path(),
                 rule: format!("must be set by {direct} or {name}, not by both"),
                 found: "both".to_owned(),
-                source: format!("{} and {place}", other.place),
+                source: format!("{} and {place}", other.place()),
                 hint: "remove one of them".to_owned(),
             });
             continue;
@@ -98,7 +108,7 @@ pub(super) fn from_files(layers: [&Vec<Variable>; 2], root: &Path, keys: &Keys, 
                 key: key.path(),
                 rule: rule.to_owned(),
                 found,
-                source: place.clone(),
+                source: place,
                 hint: format!("mount it as a file of mode 0400 for this user, or set {direct} instead"),
             }),
         }
@@ -112,7 +122,8 @@ pub(super) fn refuse_lookalikes<'v>(
     keys: &Keys,
     faults: &mut Vec<Fault>,
 ) {
-    for Variable { name, place, .. } in variables {
+    for variable in variables {
+        let name = &variable.name;
         if keys.by_variable(name).or_else(|| keys.by_file_variable(name)).is_some() {
             continue;
         }
@@ -126,7 +137,7 @@ pub(super) fn refuse_lookalikes<'v>(
                 key: name.clone(),
                 rule: "must be a known variable".to_owned(),
                 found: "an unknown one".to_owned(),
-                source: place.clone(),
+                source: variable.place(),
                 hint: format!("did you mean {nearest}?"),
             });
         }
