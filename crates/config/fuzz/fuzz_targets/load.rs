@@ -26,7 +26,7 @@ fuzz_target!(|input: &str| -> Corpus {
     let secrets = Settings::keys().filter(|key| key.secret).map(|key| key.variable().into_owned());
     let secrets: Vec<_> = secrets.map(|variable| (variable, CANARY.to_owned())).collect();
     let theirs = parts.filter_map(|part| part.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned()));
-    // With the secrets, and where one of them stands beside its file, the load ends before them: so without, too.
+    // Without them as well: a secret beside its `NAME_FILE` is a fault, and the file is not read.
     for secrets in [secrets, Vec::new()] {
         let said = said(folder, theirs.clone().chain(secrets).collect());
         assert!(!said.contains(CANARY), "{said}");

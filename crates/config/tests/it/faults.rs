@@ -88,22 +88,33 @@ fn an_unknown_environment_is_refused() {
 fn paper_and_real_money_are_never_mixed_up() {
     const PAPER: &str = "https://paper-api.alpaca.markets";
     const LIVE: &str = "https://api.alpaca.markets";
-    for (paper, url, confirmed, accepted) in [
-        ("1", PAPER, "", true),
-        ("true", PAPER, "yes-real-money", true),
-        ("false", LIVE, "yes-real-money", true),
-        ("0", LIVE, "", false),
-        ("0", LIVE, "yes", false),
-        ("0", PAPER, "yes-real-money", false),
-        ("1", LIVE, "yes-real-money", false),
-        ("1", "http://paper-api.alpaca.markets", "", false),
-        ("1", "https://paper-api.alpaca.markets.example", "", false),
-        ("0", "https://api.alpaca.markets.example", "yes-real-money", false),
-    ] {
-        let variables =
-            [("ALPACA_PAPER_TRADING", paper), ("ALPACA_BASE_URL", url), ("ALPACA_LIVE_CONFIRMED", confirmed)];
-        assert_eq!(load(&variables).is_ok(), accepted, "{variables:?}");
+    const ADDRESSES: [&str; 8] = [
+        PAPER,
+        LIVE,
+        "http://paper-api.alpaca.markets",
+        "http://api.alpaca.markets",
+        "https://paper-api.alpaca.markets.example",
+        "https://api.alpaca.markets.example",
+        "https://data.alpaca.markets",
+        "https://127.0.0.1",
+    ];
+    for paper in ["true", "1", "false", "0"] {
+        for url in ADDRESSES {
+            for confirmed in ["", "yes", "YES-REAL-MONEY", "yes-real-money"] {
+                let good = match paper {
+                    "true" | "1" => url == PAPER,
+                    _ => url == LIVE && confirmed == "yes-real-money",
+                };
+                let variables =
+                    [("ALPACA_PAPER_TRADING", paper), ("ALPACA_BASE_URL", url), ("ALPACA_LIVE_CONFIRMED", confirmed)];
+                let loaded = load(&variables);
+                assert_eq!(loaded.is_ok(), good, "{variables:?}");
+                assert!(loaded.is_err() || loaded.is_ok_and(|s| s.api.alpaca.paper == (url == PAPER)), "{variables:?}");
+            }
+        }
     }
+    assert!(load(&[("ALPACA_BASE_URL", LIVE)]).is_err(), "paper is the default");
+    assert!(load(&[("ALPACA_LIVE_CONFIRMED", "yes-real-money")]).is_ok(), "the word alone changes nothing");
     check(
         &[("ALPACA_PAPER_TRADING", "no")],
         &[
