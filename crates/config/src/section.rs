@@ -274,7 +274,9 @@ impl Keys {
             })
             .map(|(_, known)| (strsim::osa_distance(known, name), known))
             .min()?;
-        (1..=distance_max).contains(&nearest.0).then(|| format!("{}{suffix}", nearest.1))
+        // The environment is chosen before any file is read, and has none.
+        let suffix = if *nearest.1 == ENVIRONMENT.variable() { "" } else { suffix };
+        (nearest.0 <= distance_max).then(|| format!("{}{suffix}", nearest.1))
     }
 }
 

@@ -42,6 +42,9 @@ fn slips_of_the_finger_are_named() {
             ("SMTP_HOST", "other programs read it"),
             ("DATABASE_BAKCUP_ENABELD", "x"),
             ("DATABASE_URL", "other programs read it"),
+            ("LOG_LEVXL", "x"),
+            ("MARKET_HOURS_QNZ", "x"),
+            ("ENVIRONMENT_FILE", "x"),
         ],
         &[
             "DATABASE_BAKCUP_ENABELD: must be a known variable; found an unknown one, from variable DATABASE_BAKCUP_ENABELD; \
@@ -49,6 +52,11 @@ fn slips_of_the_finger_are_named() {
             "DATABSE_PATH: must be a known variable; found an unknown one, from variable DATABSE_PATH; did you mean \
              DATABASE_PATH?",
             "ENVIROMENT: must be a known variable; found an unknown one, from variable ENVIROMENT; did you mean ENVIRONMENT?",
+            "ENVIRONMENT_FILE: must be a known variable; found an unknown one, from variable ENVIRONMENT_FILE; did you mean \
+             ENVIRONMENT?",
+            "LOG_LEVXL: must be a known variable; found an unknown one, from variable LOG_LEVXL; did you mean LOG_LEVEL?",
+            "MARKET_HOURS_QNZ: must be a known variable; found an unknown one, from variable MARKET_HOURS_QNZ; did you mean \
+             MARKET_HOURS_END?",
             "MONITORING__PROT: must be a known variable; found an unknown one, from variable MONITORING__PROT; did you \
              mean MONITORING__PORT?",
         ],
