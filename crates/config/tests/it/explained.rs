@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::{loader, project};
+use crate::{ONE_AGENT, loader, project};
 
 #[test]
 fn an_explanation_names_the_winner_and_those_it_shadows() {
     let folder = project(&[
-        ("config/agents.json", r#"{"agents": []}"#),
+        ("config/agents.json", ONE_AGENT),
         ("config/development.toml", "[database]\n\npath = \"toml.db\"\n"),
         (".env", "# comment\nDATABASE_PATH=dotenv.db\n"),
     ]);
@@ -39,7 +39,7 @@ fn an_explanation_names_the_winner_and_those_it_shadows() {
 
 #[test]
 fn the_environment_is_explained_too() {
-    let folder = project(&[("config/agents.json", r#"{"agents": []}"#), (".env", "ENVIRONMENT=test")]);
+    let folder = project(&[("config/agents.json", ONE_AGENT), (".env", "ENVIRONMENT=test")]);
     let settings = loader(folder.path(), &[("ENVIRONMENT", "")]).set("environment", "development").load();
     assert_eq!(
         settings.expect("loads").explain("ENVIRONMENT").expect("a key").to_string(),
@@ -59,7 +59,7 @@ fn a_shadowed_address_is_redacted_as_well() {
 
 #[test]
 fn the_whole_is_toml_that_can_be_loaded_again() {
-    let folder = project(&[("config/agents.json", r#"{"agents": []}"#)]);
+    let folder = project(&[("config/agents.json", ONE_AGENT)]);
     let variables = [
         ("DATABASE_PATH", "a \"quoted\" \\ path"),
         ("ALPACA_PAPER_TRADING", "yes"),
@@ -84,7 +84,7 @@ fn the_whole_is_toml_that_can_be_loaded_again() {
 
 #[test]
 fn the_whole_is_json_with_types() {
-    let folder = project(&[("config/agents.json", r#"{"agents": []}"#)]);
+    let folder = project(&[("config/agents.json", ONE_AGENT)]);
     let variables = [("QUIVER_API_KEY", "canary"), ("DATABASE_BACKUP_ENABLED", "off")];
     let json = loader(folder.path(), &variables).load().expect("loads").effective().to_json();
     for (pointer, expected) in [

@@ -1,6 +1,6 @@
 //! What is said about settings that break a rule.
 
-use crate::{load, loader, project};
+use crate::{ONE_AGENT, load, loader, project};
 
 #[track_caller]
 fn check(variables: &[(&str, &str)], expected: &[&str]) {
@@ -136,7 +136,7 @@ fn paper_and_real_money_are_never_mixed_up() {
 
 #[test]
 fn production_needs_its_keys() {
-    let folder = project(&[("config/agents.json", r#"{"agents": []}"#)]);
+    let folder = project(&[("config/agents.json", ONE_AGENT)]);
     let keys =
         [("ENVIRONMENT", "production"), ("QUIVER_API_KEY", "k"), ("ALPACA_API_KEY", "k"), ("ALPACA_SECRET_KEY", "k")];
     loader(folder.path(), &keys).load().expect("nothing is missing");
@@ -150,7 +150,7 @@ fn production_needs_its_keys() {
 
 #[test]
 fn placeholders_are_refused_in_production() {
-    let folder = project(&[("config/agents.json", r#"{"agents": []}"#)]);
+    let folder = project(&[("config/agents.json", ONE_AGENT)]);
     let variables = [
         ("ENVIRONMENT", "production"),
         ("QUIVER_API_KEY", "your_quiver_api_key_here"),
@@ -183,7 +183,7 @@ fn missing_keys_are_one_warning_in_development() {
     assert_eq!(warnings(&all), [""; 0]);
     let settings = load(&[("QUIVER_API_KEY", "your_quiver_api_key_here")]).expect("loads");
     assert!(settings.api.quiver.key.is_none(), "a placeholder is no key");
-    let folder = project(&[("config/agents.json", r#"{"agents": []}"#)]);
+    let folder = project(&[("config/agents.json", ONE_AGENT)]);
     let settings = loader(folder.path(), &[("ENVIRONMENT", "test")]).load().expect("loads");
     assert!(settings.warnings().is_empty(), "tests need no keys");
 }

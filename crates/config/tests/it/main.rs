@@ -16,6 +16,9 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 use trading_config::{Error, Loader, Settings};
 
+/// An agents file that is as short as can be.
+const ONE_AGENT: &str = r#"{"agents": [{"id": "a", "name": "A", "type": "technical"}]}"#;
+
 /// A project folder of its own, with these files.
 fn project(files: &[(&str, &str)]) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trading_config::{SecretString, Settings};
 
-use crate::project;
+use crate::{ONE_AGENT, project};
 
 trading_config::section! {
     /// Where signals come from.
@@ -47,7 +47,7 @@ trading_config::section! {
 #[test]
 fn they_have_the_same_precedence() {
     let folder = project(&[
-        ("config/agents.json", r#"{"agents": []}"#),
+        ("config/agents.json", ONE_AGENT),
         ("config/development.toml", "[signals]\ninterval = 10\n[signals.filter]\nstrength_min = 0.25\n"),
         (".env", "SIGNALS__INTERVAL=20\nSIGNALS_TOKEN=00123\n"),
     ]);

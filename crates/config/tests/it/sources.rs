@@ -5,7 +5,7 @@ use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt as _, path::Path, time::
 use chrono_tz::Tz;
 use trading_config::{Environment, Error, ExposeSecret as _, Level, Settings};
 
-use crate::{load, loader, project};
+use crate::{ONE_AGENT, load, loader, project};
 
 #[test]
 fn the_defaults_work_without_any_source() {
@@ -46,7 +46,7 @@ fn the_earlier_systems_env_file_is_read_whole() {
 #[test]
 fn later_sources_win() {
     let folder = project(&[
-        ("config/agents.json", r#"{"agents": []}"#),
+        ("config/agents.json", ONE_AGENT),
         ("config/development.toml", "[dashboard]\nport = 2\n"),
         (".env", "DASHBOARD_PORT=3\n"),
     ]);
@@ -69,7 +69,7 @@ fn keys_without_an_earlier_name_have_one_of_their_section() {
 #[test]
 fn the_project_root_is_searched_upward_and_is_no_crates_folder() {
     let folder = project(&[
-        ("config/agents.json", r#"{"agents": []}"#),
+        ("config/agents.json", ONE_AGENT),
         ("crates/config/Cargo.toml", ""),
         ("crates/app/src/main.rs", ""),
         ("crates/.env", "DASHBOARD_PORT=7"),
@@ -78,7 +78,7 @@ fn the_project_root_is_searched_upward_and_is_no_crates_folder() {
     let settings = settings.expect("loads");
     assert_eq!(settings.root, folder.path());
     assert_eq!(settings.dashboard.port, 7, "the nearest .env is found");
-    assert!(settings.agents().list().is_empty());
+    assert_eq!(settings.agents().list().len(), 1);
 }
 
 #[test]
