@@ -195,8 +195,8 @@ pub(crate) const FILE: &str = "_FILE";
 pub(crate) struct Keys {
     by_path: HashMap<&'static str, &'static Key>,
     by_variable: HashMap<Cow<'static, str>, &'static Key>,
-    /// Each variable with its [`letters`].
-    variables: Vec<(u64, Cow<'static, str>)>,
+    /// The [`letters`] of each variable, and its length.
+    variables: Vec<(u64, usize, &'static Key)>,
 }
 
 impl Keys {
@@ -217,7 +217,7 @@ impl Keys {
             all.by_path.insert(key.whole, key);
             all.by_variable.insert(key.variable(), key);
         }
-        all.variables = all.by_variable.keys().map(|variable| (letters(variable), variable.clone())).collect();
+        all.variables = all.by_variable.iter().map(|(name, key)| (letters(name), name.len(), *key)).collect();
         all
     }
 
@@ -268,14 +268,14 @@ impl Keys {
             .iter()
             // One slip changes the length by one and the set of letters by two at the most. Comparing all would take longer than
             // the rest of the load.
-            .filter(|(letters, known)| {
-                known.len().abs_diff(name.len()) <= distance_max
-                    && (letters ^ own).count_ones() as usize <= 2 * distance_max
+            .filter(|(letters, length, _)| {
+                length.abs_diff(name.len()) <= distance_max && (letters ^ own).count_ones() as usize <= 2 * distance_max
             })
-            .map(|(_, known)| (strsim::osa_distance(known, name), known))
+            .map(|(_, _, key)| key.variable())
+            .map(|known| (strsim::osa_distance(&known, name), known))
             .min()?;
         // The environment is chosen before any file is read, and has none.
-        let suffix = if *nearest.1 == ENVIRONMENT.variable() { "" } else { suffix };
+        let suffix = if nearest.1 == ENVIRONMENT.variable() { "" } else { suffix };
         (nearest.0 <= distance_max).then(|| format!("{}{suffix}", nearest.1))
     }
 }

@@ -69,7 +69,8 @@ impl Merged {
         for layer in layers {
             let mut values = Dict::new();
             for entry in layer {
-                insert(&mut values, entry.key, entries.len());
+                // Flat, by whole keys: there is no section to merge, and figment is quicker with it.
+                values.insert(entry.key.whole.to_owned(), Value::from(entries.len()));
                 of_key.entry(entry.key.whole).or_default().push(entries.len());
                 entries.push(entry);
             }
@@ -83,7 +84,7 @@ impl Merged {
 
     /// The entry that holds.
     pub(crate) fn winner(&self, key: &Key) -> Option<&Entry> {
-        let number = self.winners.find_ref(key.whole)?.to_u128()?;
+        let number = self.winners.as_dict()?.get(key.whole)?.to_u128()?;
         self.entries.get(usize::try_from(number).ok()?)
     }
 
@@ -97,15 +98,6 @@ impl fmt::Debug for Merged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.entries).finish()
     }
-}
-
-fn insert(mut values: &mut Dict, key: &Key, number: usize) {
-    for section in key.section.split('.').filter(|section| !section.is_empty()) {
-        let inner = values.entry(section.to_owned()).or_insert_with(|| Dict::new().into());
-        let Value::Dict(_, inner) = inner else { return };
-        values = inner;
-    }
-    values.insert(key.name.to_owned(), Value::from(number));
 }
 
 /// The numbers of one layer's entries.
