@@ -208,10 +208,8 @@ pub(crate) struct Refused {
 /// The content of a file that holds one value, without its one trailing line end.
 pub(crate) fn secret(path: &Path) -> Result<SecretString, Refused> {
     let refused = |rule, found: &str| Refused { rule, found: format!("{found} at {}", path.display()) };
-    let failed = |error: &io::Error| Refused {
-        rule: "must name a file that can be read",
-        found: format!("{}: {error}", path.display()),
-    };
+    // Without the path: where there is no file, somebody may have written the secret itself.
+    let failed = |error: &io::Error| Refused { rule: "must name a file that can be read", found: error.to_string() };
     // Before the opening, which would block on a pipe.
     if !fs::metadata(path).map_err(|error| failed(&error))?.is_file() {
         return Err(refused("must name a regular file", "something else"));

@@ -109,7 +109,10 @@ pub(super) fn from_files(layers: [&Vec<Variable>; 2], root: &Path, keys: &Keys, 
                 rule: rule.to_owned(),
                 found,
                 source: place,
-                hint: format!("mount it as a file of mode 0400 for this user, or set {direct} instead"),
+                hint: format!(
+                    "mount it as a file of mode 0400 for this user (a relative path starts at the project root), or set \
+                     {direct} instead"
+                ),
             }),
         }
     }

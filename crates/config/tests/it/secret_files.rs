@@ -82,8 +82,8 @@ fn refused(folder: &Path, variables: &[(&str, &str)], expected: &str) {
 
 #[test]
 fn files_that_are_no_secrets_are_refused() {
-    const HINT: &str = "from variable QUIVER_API_KEY_FILE; mount it as a file of mode 0400 for this user, or set \
-                        QUIVER_API_KEY instead";
+    const HINT: &str = "from variable QUIVER_API_KEY_FILE; mount it as a file of mode 0400 for this user (a \
+                        relative path starts at the project root), or set QUIVER_API_KEY instead";
     let folder = project(&[("folder/file", "")]);
     let (root, huge) = (folder.path(), format!("canary{}", "x".repeat(64 * 1024 - 5)));
     secret(root, "huge", huge.as_bytes(), 0o400);
@@ -101,7 +101,8 @@ fn files_that_are_no_secrets_are_refused() {
         );
     }
     for (name, expected) in [
-        ("none", "must name a file that can be read; found …/none: No such file or directory (os error 2)"),
+        // Somebody who took the variable for the secret's own.
+        ("canary", "must name a file that can be read; found No such file or directory (os error 2)"),
         ("folder", "must name a regular file; found something else at …/folder"),
         ("/dev/null", "must name a regular file; found something else at /dev/null"),
         ("huge", "must name a file of at most 64 kB; found a larger one at …/huge"),

@@ -152,3 +152,18 @@ fn toml_has_a_mark_numbers_and_times() {
     assert_eq!(settings.api.quiver.key.as_ref().map(|key| key.expose_secret()), Some("123456"));
     assert_eq!(settings.explain("database.readers").expect("a key").source, "config/development.toml:6");
 }
+
+#[test]
+fn no_env_file_above_the_root_is_read() {
+    let folder = project(&[
+        (".env", "DASHBOARD_PORT=1"),
+        ("project/config/agents.json", ONE_AGENT),
+        ("project/sub/.env", "DASHBOARD_PORT=2"),
+    ]);
+    let port = |at: &str| {
+        let loader = Settings::loader().folder(folder.path().join(at)).environment([("", ""); 0]);
+        loader.load().expect("loads").dashboard.port
+    };
+    fs::create_dir(folder.path().join("project/other")).expect("is made");
+    assert_eq!((port("project"), port("project/other"), port("project/sub")), (5000, 5000, 2));
+}
