@@ -57,25 +57,26 @@ impl<'a> Reader<'a> {
         self.explanations.push(self.explanation::<T>(key));
 
         let Some(entry) = self.merged.winner(key) else { return default() };
-        let broken = |rule: String, found| Fault {
+        let broken = |rule: &str, found, hint| Fault {
             key: key.path(),
-            rule,
+            rule: format!("must be {rule}"),
             found,
             source: entry.place.clone(),
-            hint: example(key),
+            hint,
         };
         let fault = match &entry.found {
             Found::Text(text) if is_placeholder(text.expose_secret()) => {
                 if self.environment != Environment::Production && key.default.is_empty() {
                     return default();
                 }
-                broken("must be a value, not a placeholder for one".to_owned(), "a placeholder".to_owned())
+                let hint = format!("set {} to what it stands for", key.variable());
+                broken("a value, not a placeholder for one", "a placeholder".to_owned(), hint)
             }
             Found::Text(text) => match accept(text.expose_secret()) {
                 Ok(value) => return value,
-                Err(rule) => broken(format!("must be {rule}"), describe::<T>(entry)),
+                Err(rule) => broken(&rule, describe::<T>(entry), example(key)),
             },
-            Found::List | Found::Table => broken(format!("must be {}", T::RULE), describe::<T>(entry)),
+            Found::List | Found::Table => broken(T::RULE, describe::<T>(entry), example(key)),
         };
         self.faults.push(fault);
         default()

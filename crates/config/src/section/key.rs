@@ -28,8 +28,7 @@ pub struct Key {
     /// What is asked for beyond the type.
     pub limit: Option<Limit>,
     /// Section and name: a text that need not be put together at each load.
-    #[doc(hidden)]
-    pub whole: &'static str,
+    pub(crate) whole: &'static str,
 }
 
 impl Key {

@@ -163,11 +163,19 @@ fn placeholders_are_refused_in_production() {
         error,
         "the configuration has 3 faults\n  \
          api.alpaca.key: must be a value, not a placeholder for one; found a placeholder, from variable ALPACA_API_KEY; set \
-         ALPACA_API_KEY, or leave it empty to do without\n  \
+         ALPACA_API_KEY to what it stands for\n  \
          api.quiver.key: must be a value, not a placeholder for one; found a placeholder, from variable QUIVER_API_KEY; set \
-         QUIVER_API_KEY, or leave it empty to do without\n  \
+         QUIVER_API_KEY to what it stands for\n  \
          notifications.smtp_username: must be a value, not a placeholder for one; found a placeholder, from variable \
-         SMTP_USERNAME; set SMTP_USERNAME, or leave it empty to do without"
+         SMTP_USERNAME; set SMTP_USERNAME to what it stands for"
+    );
+    // Where something must be set, in development too.
+    check(
+        &[("LOG_PATH", "your_folder_here")],
+        &[
+            "logging.path: must be a value, not a placeholder for one; found a placeholder, from variable LOG_PATH; set \
+             LOG_PATH to what it stands for",
+        ],
     );
 }
 
