@@ -148,7 +148,7 @@ fn is_placeholder(text: &str) -> bool {
 
 fn describe<T: Value>(entry: &Entry) -> String {
     match &entry.found {
-        Found::Text(_) | Found::List | Found::Table if T::SECRET => "a secret".to_owned(),
+        Found::Text(_) if T::SECRET => "a secret".to_owned(),
         Found::Text(text) => quote(&T::redact(text.expose_secret())),
         Found::List => "a list".to_owned(),
         Found::Table => "a table".to_owned(),
@@ -157,7 +157,7 @@ fn describe<T: Value>(entry: &Entry) -> String {
 
 fn redacted<T: Value>(entry: &Entry) -> String {
     match &entry.found {
-        Found::Text(_) | Found::List | Found::Table if T::SECRET => crate::explain::REDACTED.to_owned(),
+        Found::Text(_) if T::SECRET => crate::explain::REDACTED.to_owned(),
         Found::Text(text) => T::redact(text.expose_secret().trim()).into_owned(),
         Found::List => "a list".to_owned(),
         Found::Table => "a table".to_owned(),

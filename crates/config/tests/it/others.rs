@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trading_config::{SecretString, Settings};
+use trading_config::{ExposeSecret as _, SecretString, Settings};
 
 use crate::{ONE_AGENT, project};
 
@@ -12,7 +12,8 @@ trading_config::section! {
         /// How often they are asked for.
         interval: Duration = "5m", from "1s" to "1h";
         /// The password of the service.
-        token: Option<SecretString> = "", variable "SIGNALS_TOKEN";
+        token: Option<SecretString> = "", variable "SIGNALS_TOKEN",
+            check |token| token.as_ref().is_none_or(|t| t.expose_secret().len() >= 8), "8 characters long at least";
     }
     sections {
         /// How they are filtered.
@@ -49,7 +50,7 @@ fn they_have_the_same_precedence() {
     let folder = project(&[
         ("config/agents.json", ONE_AGENT),
         ("config/development.toml", "[signals]\ninterval = 10\n[signals.filter]\nstrength_min = 0.25\n"),
-        (".env", "SIGNALS__INTERVAL=20\nSIGNALS_TOKEN=00123\n"),
+        (".env", "SIGNALS__INTERVAL=20\nSIGNALS_TOKEN=00123456\n"),
     ]);
     let loader = || Settings::loader().root(folder.path()).section::<Signals>();
     let interval = |settings: Settings| settings.section::<Signals>().expect("was taken").interval.as_secs();
@@ -71,13 +72,14 @@ fn they_have_the_same_checks_and_messages() {
     let variables = [
         ("SIGNALS__INTERVAL", "2h"),
         ("SIGNALS_TOKN", "canary"),
+        ("SIGNALS_TOKEN", "canary"),
         ("SIGNALS__FILTER__STRENGTH_MAX", "0.1"),
         ("LOG_LEVEL", "loud"),
     ];
     let error = loader.environment(variables).load().expect_err("is refused");
     assert_eq!(
         error.to_string(),
-        "the configuration has 5 faults\n  \
+        "the configuration has 6 faults\n  \
          SIGNALS_TOKN: must be a known variable; found an unknown one, from variable SIGNALS_TOKN; did you mean \
          SIGNALS_TOKEN?\n  \
          logging.level: must be one of ERROR, WARNING, INFO, DEBUG, TRACE; found \"loud\", from variable LOG_LEVEL; for \
@@ -88,7 +90,9 @@ fn they_have_the_same_checks_and_messages() {
          signals.interval: must be from 1s to 1h; found \"2h\", from variable SIGNALS__INTERVAL; for example \
          SIGNALS__INTERVAL=5m\n  \
          signals.intervall: must be a known key; found an unknown one, from config/development.toml:2; did you mean \
-         signals.interval?"
+         signals.interval?\n  \
+         signals.token: must be 8 characters long at least; found a secret, from variable SIGNALS_TOKEN; set SIGNALS_TOKEN, or \
+         leave it empty to do without"
     );
     let error = Settings::loader().root(folder.path()).environment([("", ""); 0]).load().expect_err("nobody takes it");
     assert!(error.to_string().contains("signals.intervall: must be a known key"), "{error}");
