@@ -2,12 +2,15 @@
 
 use std::{
     io::{self, Write as _},
+    path::Path,
     process::ExitCode,
 };
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod init_db;
+mod schema;
+mod tidy;
 
 /// Developers' tasks.
 #[derive(Debug, Parser)]
@@ -21,6 +24,10 @@ struct Cli {
 enum Task {
     /// Create the database, or bring its schema up to date
     InitDb(init_db::Args),
+    /// Write the JSON Schemas of the configuration files
+    Schema,
+    /// Compare what prose lists with the code
+    Tidy(tidy::Args),
 }
 
 #[expect(clippy::disallowed_methods, reason = "a binary prints")]
@@ -28,6 +35,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         None => Ok(Cli::command().render_help().to_string().trim_end().to_owned()),
         Some(Task::InitDb(args)) => init_db::run(args),
+        Some(Task::Schema) => schema::run(),
+        Some(Task::Tidy(args)) => tidy::run(&args),
     };
     match done {
         Ok(text) => {
@@ -41,4 +50,9 @@ fn main() -> ExitCode {
             app_error.map_or(ExitCode::FAILURE, trading_app::Error::exit_code)
         }
     }
+}
+
+/// The checkout that this was compiled in.
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ is a folder of the checkout")
 }

@@ -3,7 +3,6 @@
 use std::{
     fmt,
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -26,7 +25,7 @@ pub struct App {
 /// In the order in which they end.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings: Settings,
     pub(crate) record: RecordReport,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) server: Server,
@@ -68,7 +67,7 @@ impl App {
 
     /// The settings it runs on.
     #[must_use]
-    pub fn settings(&self) -> &Arc<Settings> {
+    pub fn settings(&self) -> &Settings {
         &self.parts.settings
     }
 

@@ -1,6 +1,6 @@
 //! How the whole is put together, in its order.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use trading_config::Settings;
 use trading_logging::Logging;
@@ -71,17 +71,11 @@ impl Builder {
             address = server.address().to_string();
             "started"
         );
+        for warning in settings.warnings() {
+            log::warn!("{warning}");
+        }
         // The banner sends people to the files.
         logging.as_ref().map(Logging::flush);
-        Ok(App::new(Parts {
-            settings: Arc::new(settings),
-            record,
-            lifecycle,
-            server,
-            health,
-            metrics,
-            database,
-            logging,
-        }))
+        Ok(App::new(Parts { settings, record, lifecycle, server, health, metrics, database, logging }))
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn logging(settings: &Settings) -> trading_logging::Options {
         },
         colour: settings.logging.no_color.is_none() && io::stderr().is_terminal(),
         retention_days: settings.logging.retention_days,
+        queue_bytes: usize::try_from(settings.logging.queue_bytes.get()).unwrap_or(usize::MAX),
         ..trading_logging::Options::at(settings.logging.path.full())
     }
 }

@@ -16,10 +16,7 @@ mod document;
 mod schema;
 mod watch;
 
-pub use self::{
-    schema::agents_schema,
-    watch::{AgentsWatch, Subscription, WatchEvent, WatchOptions, WatchState},
-};
+pub use self::watch::{AgentsWatch, Subscription, WatchEvent, WatchOptions, WatchState};
 
 /// The five agents that the product comes with, for a binary that runs where no `config/` is.
 const BUILT_IN: &str = include_str!("../../../config/agents.json");

@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong and how it should look; never a value.
         reason: String,
     },
+    /// A setting was asked for that there is not.
+    #[error("there is no setting {name}; did you mean {nearest}?")]
+    UnknownKey {
+        /// What was asked for.
+        name: String,
+        /// The key that is most like it.
+        nearest: String,
+    },
     /// Every value that breaks a rule, sorted by key.
     #[error("the configuration has {}{}", count(faults), lines(faults))]
     Invalid {

@@ -7,21 +7,24 @@ mod section;
 mod agents;
 mod dotenv;
 mod error;
+mod explain;
 mod reader;
+mod schema;
 mod sources;
 mod value;
 
+#[doc(hidden)]
+pub use crate::reader::Reader;
 pub use crate::{
-    agents::{
-        Agent, AgentKind, Agents, AgentsWatch, Subscription, WatchEvent, WatchOptions, WatchState, agents_schema,
-    },
+    agents::{Agent, AgentKind, Agents, AgentsWatch, Subscription, WatchEvent, WatchOptions, WatchState},
     error::{Error, Fault},
+    explain::{Effective, Explanation},
     loader::Loader,
     section::{
-        Alpaca, Api, Backup, Console, Dashboard, Database, Environment, Key, Level, Logging, Monitoring, Notifications,
-        Quiver, Scheduling, SizeType, Trading,
+        Alpaca, Api, Authorization, Backup, Bounds, Console, Dashboard, Database, Environment, Key, Level, Limit,
+        Logging, Monitoring, Notifications, Quiver, Scheduling, Section, SizeType, Trading,
     },
-    settings::Settings,
-    value::ProjectPath,
+    settings::{Sections, Settings},
+    value::{Bytes, Kind, ProjectPath, Value},
 };
 pub use secrecy::{ExposeSecret, SecretString};

@@ -1,21 +1,28 @@
 //! Finds the sources, merges them in their order, and reads the settings out of them.
 
 use std::{
+    any::TypeId,
+    collections::HashMap,
     ffi::OsString,
+    fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use figment::Figment;
+use secrecy::SecretString;
 
 use crate::{
-    Agents, Environment, Error, Fault, Key, Settings, agents, dotenv,
-    reader::{self, Reader},
-    section::{self, Api, Backup, Dashboard, Database, Logging, Monitoring, Notifications, Scheduling, Trading},
-    sources::{self, Source},
-    value::Value,
+    Agents, Environment, Error, Explanation, Fault, Key, Section, Sections, Settings, agents,
+    reader::Reader,
+    schema,
+    section::{self, Api, Backup, Dashboard, Database, Keys, Logging, Monitoring, Notifications, Scheduling, Trading},
+    settings::AnySection,
+    sources::{self, Entry, Merged},
+    value::Value as _,
 };
 
 mod crosscheck;
+mod variables;
 
 /// Loads [`Settings`] from chosen sources.
 ///
@@ -32,19 +39,21 @@ mod crosscheck;
 /// assert_eq!(settings.monitoring.port, 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Loader {
     folder: Option<PathBuf>,
     root: Option<PathBuf>,
     environment: Option<Vec<(OsString, OsString)>>,
-    overrides: Vec<(String, String)>,
+    overrides: Vec<(String, SecretString)>,
+    sections: Vec<Brought>,
 }
 
-/// A text for a variable or key, and the place it was found.
-struct Setting {
-    variable: String,
-    text: String,
-    source: String,
+/// A section that somebody else brings, with its type forgotten.
+#[derive(Debug, Clone, Copy)]
+struct Brought {
+    id: TypeId,
+    keys: fn() -> Vec<&'static Key>,
+    read: fn(&mut Reader<'_>) -> AnySection,
 }
 
 impl Loader {
@@ -76,8 +85,30 @@ impl Loader {
     /// Sets one key, such as `monitoring.port`, above all other sources. The last of several counts.
     #[must_use]
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.overrides.push((key.into(), value.into()));
+        self.overrides.push((key.into(), value.into().into()));
         self
+    }
+
+    /// Takes a section that is not ours: its keys and variables are known, and its values read and checked with all others.
+    /// [`Settings::section`] has it then. See [`section!`](crate::section).
+    #[must_use]
+    pub fn section<T: Section>(mut self) -> Self {
+        let id = TypeId::of::<T>();
+        if self.sections.iter().all(|section| section.id != id) {
+            self.sections.push(Brought { id, keys: T::keys, read: |reader| Arc::new(T::read(reader)) });
+        }
+        self
+    }
+
+    /// Every key that these settings have.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        section::keys().chain(self.sections.iter().flat_map(|section| (section.keys)()))
+    }
+
+    /// The JSON Schema (draft 2020-12) of `config/{environment}.toml`, with which an editor completes and checks it.
+    #[must_use]
+    pub fn schema(&self) -> String {
+        schema::text(self.keys())
     }
 
     /// [`set`](Self::set), with a path from a command line: a relative one starts at the working folder, where it was typed, and
@@ -106,40 +137,46 @@ impl Loader {
         };
 
         let mut faults = Vec::new();
-        let dotenv_path = sources::dotenv(&folder, &root);
-        let mut variables = from_dotenv(&dotenv_path, &root)?;
-        variables.extend(from_environment(self.environment.unwrap_or_else(process_environment), &mut faults));
-        let environment = environment(&variables, &mut faults);
-        refuse_lookalikes(&variables, &mut faults);
-
+        let keys = Keys::new(self.sections.iter().flat_map(|section| (section.keys)()), &mut faults);
+        let dotenv = variables::from_dotenv(&folder, &root)?;
+        let process = self.environment.unwrap_or_else(process_environment);
+        let process = variables::from_environment(process, &keys, &mut faults);
+        let overrides = overrides(self.overrides, &keys, &mut faults);
+        variables::refuse_lookalikes(dotenv.iter().chain(&process), &keys, &mut faults);
+        let files = variables::from_files([&dotenv, &process], &root, &keys, &mut faults);
+        let (dotenv, process) = (variables::entries(dotenv, &keys), variables::entries(process, &keys));
+        let (environment, explanation) = environment([&dotenv, &process, &overrides], &mut faults);
         let name = format!("config/{environment}.toml");
-        let mut figment = Figment::new();
-        if let Some(source) = Source::toml(&root.join(&name), name)? {
-            figment = figment.merge(source);
-        }
-        for Setting { variable, text, source } in variables {
-            // Compose files pass `NAME=` for what is not set, and the earlier system's `.env` has `SMTP_SERVER=`.
-            if let Some(key) = section::keys().find(|key| key.variable() == variable)
-                && !text.trim().is_empty()
-            {
-                figment = figment.merge(Source::text(source, key, &text));
-            }
-        }
-        for (path, text) in &self.overrides {
-            match section::keys().find(|key| key.path() == *path) {
-                Some(key) => figment = figment.merge(Source::text(format!("override {path}"), key, text)),
-                None => faults.push(unknown_override(path)),
-            }
-        }
+        let toml = sources::toml(&root.join(&name), &name, &keys, &mut faults)?;
 
-        let mut reader = Reader::new(&figment, &root);
+        let merged = Merged::new([toml, dotenv, process, files, overrides]);
+        let mut reader = Reader::new(&merged, &keys, environment, &root);
         faults.into_iter().for_each(|fault| reader.fault(fault));
-        settings(reader, environment, &root)
+        settings(reader, (environment, explanation), &root, &self.sections)
     }
 }
 
-fn settings(mut reader: Reader<'_>, environment: Environment, root: &Path) -> Result<Settings, Error> {
-    let mut settings = Settings {
+impl fmt::Debug for Loader {
+    /// Without values, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { folder, root, environment, overrides, sections } = self;
+        f.debug_struct("Loader")
+            .field("folder", folder)
+            .field("root", root)
+            .field("environment", &environment.as_ref().map(|e| e.iter().map(|(name, _)| name).collect::<Vec<_>>()))
+            .field("overrides", &overrides.iter().map(|(key, _)| key).collect::<Vec<_>>())
+            .field("sections", &sections.len())
+            .finish()
+    }
+}
+
+fn settings(
+    mut reader: Reader<'_>,
+    (environment, explanation): (Environment, Explanation),
+    root: &Path,
+    brought: &[Brought],
+) -> Result<Settings, Error> {
+    let mut sections = Sections {
         environment,
         root: root.to_owned(),
         database: Database::read(&mut reader),
@@ -152,11 +189,16 @@ fn settings(mut reader: Reader<'_>, environment: Environment, root: &Path) -> Re
         monitoring: Monitoring::read(&mut reader),
         notifications: Notifications::read(&mut reader),
         agents: Agents::default(),
+        brought: HashMap::new(),
+        explanations: Vec::new(),
+        warnings: Vec::new(),
     };
-    crosscheck::check(&settings, &mut reader);
-    settings.agents = agents::load(&settings.trading.agents_path, environment, &mut reader)?;
-    reader.finish()?;
-    Ok(settings)
+    sections.brought = brought.iter().map(|section| (section.id, (section.read)(&mut reader))).collect();
+    sections.warnings.extend(crosscheck::check(&sections, &mut reader));
+    sections.agents = agents::load(&sections.trading.agents_path, environment, &mut reader)?;
+    sections.explanations.push(explanation);
+    sections.explanations.extend(reader.finish()?);
+    Ok(Settings::new(sections))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
@@ -172,90 +214,42 @@ fn process_environment() -> Vec<(OsString, OsString)> {
     std::env::vars_os().collect()
 }
 
-fn from_dotenv(path: &Path, root: &Path) -> Result<Vec<Setting>, Error> {
-    let Some(text) = sources::read(path)? else { return Ok(Vec::new()) };
-    let shown = path.strip_prefix(root).unwrap_or(path).display();
-    let setting = |line: dotenv::Line| Setting {
-        source: format!("{shown}:{} {}", line.number, line.name),
-        variable: line.name,
-        text: line.value,
-    };
-    Ok(dotenv::parse(&text, path)?.into_iter().map(setting).collect())
-}
-
-fn from_environment(variables: Vec<(OsString, OsString)>, faults: &mut Vec<Fault>) -> Vec<Setting> {
-    let mut settings = Vec::new();
-    for (name, value) in variables {
-        // A name that is not Unicode is none of ours.
-        let Ok(variable) = name.into_string() else { continue };
-        match value.into_string() {
-            Ok(text) => settings.push(Setting { source: format!("variable {variable}"), variable, text }),
-            Err(_) if section::variables().any(|known| known == variable) => faults.push(Fault {
-                key: section::keys()
-                    .find(|key| key.variable() == variable)
-                    .map_or_else(|| variable.to_ascii_lowercase(), Key::path),
-                rule: "must be Unicode text".to_owned(),
-                found: "bytes that are not UTF-8".to_owned(),
-                source: format!("variable {variable}"),
-                hint: "write the value in UTF-8".to_owned(),
+fn overrides(overrides: Vec<(String, SecretString)>, keys: &Keys, faults: &mut Vec<Fault>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (path, text) in overrides {
+        let key = if path == section::ENVIRONMENT.whole { Some(section::ENVIRONMENT) } else { keys.by_path(&path) };
+        match key {
+            Some(key) => entries.push(Entry::text(key, text, format!("override {path}"))),
+            None => faults.push(Fault {
+                rule: "must be a known key".to_owned(),
+                found: "an unknown one".to_owned(),
+                source: "override".to_owned(),
+                hint: format!("did you mean {}?", keys.nearest_path(&path)),
+                key: path,
             }),
-            Err(_) => {}
         }
     }
-    settings
+    entries
 }
 
-fn environment(variables: &[Setting], faults: &mut Vec<Fault>) -> Environment {
-    let found =
-        variables.iter().rfind(|setting| setting.variable == section::ENVIRONMENT && !setting.text.trim().is_empty());
-    let Some(Setting { text, source, .. }) = found else { return Environment::Development };
-    Environment::parse(text, Path::new("")).unwrap_or_else(|| {
+/// What the process is run for. It is read before all others, because it chooses a source.
+fn environment(layers: [&Vec<Entry>; 3], faults: &mut Vec<Fault>) -> (Environment, Explanation) {
+    let key = section::ENVIRONMENT;
+    let mut written = layers.into_iter().flatten().filter(|entry| entry.key.whole == key.whole).rev();
+    let shown = |entry: &Entry| (entry.place.clone(), entry.written().trim().to_owned());
+    let Some((source, text)) = written.next().map(shown) else {
+        let explanation = Explanation::new(key, Some(key.default.to_owned()), "default".to_owned(), Vec::new());
+        return (Environment::Development, explanation);
+    };
+    let environment = Environment::parse(&text, Path::new("")).unwrap_or_else(|| {
         faults.push(Fault {
-            key: "environment".to_owned(),
+            key: key.path(),
             rule: format!("must be {}", Environment::RULE),
-            found: reader::quote(text),
+            found: crate::reader::quote(&text),
             source: source.clone(),
-            hint: format!("for example {}=development", section::ENVIRONMENT),
+            hint: format!("for example {}=development", key.variable()),
         });
         Environment::Development
-    })
-}
-
-/// Faults for variables that nobody reads and that somebody surely meant for us.
-fn refuse_lookalikes(variables: &[Setting], faults: &mut Vec<Fault>) {
-    for Setting { variable, source, .. } in variables {
-        if section::variables().any(|known| known == variable.as_str()) {
-            continue;
-        }
-        let ours = section::keys().any(|key| {
-            let prefix = key.section.split('.').next().unwrap_or_default().to_ascii_uppercase();
-            variable.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with("__"))
-        });
-        let distance = |known: &str| strsim::osa_distance(known, variable);
-        let Some(nearest) = section::variables().min_by_key(|known| distance(known)) else { continue };
-        // One slip of the finger. Two would take SMTP_HOST, which other programs read, for SMTP_PORT.
-        if ours || distance(&nearest) == 1 {
-            faults.push(Fault {
-                key: variable.clone(),
-                rule: "must be a known variable".to_owned(),
-                found: "an unknown one".to_owned(),
-                source: source.clone(),
-                hint: format!("did you mean {nearest}?"),
-            });
-        }
-    }
-}
-
-fn unknown_override(path: &str) -> Fault {
-    // Also by its variable: that is the name in `.env`.
-    let distance =
-        |key: &&Key| strsim::osa_distance(&key.path(), path).min(strsim::osa_distance(&key.variable(), path));
-    let nearest = section::keys().min_by_key(distance).map(Key::path).unwrap_or_default();
-    Fault {
-        key: path.to_owned(),
-        rule: "must be a known key".to_owned(),
-        found: "an unknown one".to_owned(),
-        source: "override".to_owned(),
-        hint: format!("did you mean {nearest}?"),
-    }
+    });
+    (environment, Explanation::new(key, Some(text), source, written.map(shown).collect()))
 }

@@ -1,19 +1,40 @@
 //! The settings as a value.
 
-use std::path::PathBuf;
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    ops::Deref,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use crate::{
-    Agent, Agents, Environment, Error, Key, Loader,
+    Agent, Agents, Effective, Environment, Error, Explanation, Key, Loader, Section,
     section::{self, Api, Backup, Dashboard, Database, Logging, Monitoring, Notifications, Scheduling, Trading},
 };
 
-/// What the operator said, checked: one section a concern.
+/// A section that somebody else brought, with its type forgotten.
+pub(crate) type AnySection = Arc<dyn Any + Send + Sync>;
+
+/// What the operator said, checked: one section a concern, which are the fields of [`Sections`].
 ///
-/// A plain value: loading changes nothing, and nothing is loaded on its own. To share it, put it in an
-/// [`Arc`](std::sync::Arc). `Debug` shows no secret.
+/// A plain value that nobody can change, and whose clones share it. Loading changes nothing, and nothing is loaded on its
+/// own. `Debug` shows no secret.
 #[derive(Debug, Clone)]
+pub struct Settings(Arc<Sections>);
+
+impl Deref for Settings {
+    type Target = Sections;
+
+    fn deref(&self) -> &Sections {
+        &self.0
+    }
+}
+
+/// The fields of [`Settings`].
+#[derive(Debug)]
 #[non_exhaustive]
-pub struct Settings {
+pub struct Sections {
     /// What the process is run for.
     pub environment: Environment,
     /// The project root, where relative paths start.
@@ -37,9 +58,16 @@ pub struct Settings {
     /// Who is told when something is wrong.
     pub notifications: Notifications,
     pub(crate) agents: Agents,
+    pub(crate) brought: HashMap<TypeId, AnySection>,
+    pub(crate) explanations: Vec<Explanation>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Settings {
+    pub(crate) fn new(sections: Sections) -> Self {
+        Self(Arc::new(sections))
+    }
+
     /// Loads the settings of this process; the same as [`loader()`](Self::loader)`.load()`.
     ///
     /// # Errors
@@ -57,6 +85,47 @@ impl Settings {
     /// Every key there is, with its variable, default and meaning.
     pub fn keys() -> impl Iterator<Item = &'static Key> {
         section::keys()
+    }
+
+    /// The JSON Schema (draft 2020-12) of `config/{environment}.toml`, with which an editor completes and checks it.
+    #[must_use]
+    pub fn schema() -> String {
+        Self::loader().schema()
+    }
+
+    /// A section that is not ours, if [`Loader::section`] took it.
+    #[must_use]
+    pub fn section<T: Section>(&self) -> Option<&T> {
+        self.brought.get(&TypeId::of::<T>()).and_then(|section| section.downcast_ref())
+    }
+
+    /// What is not wrong and should be known, a sentence each: that keys of services are missing, in development.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Where the value of one setting came from, by its key (`database.path`) or its variable (`DATABASE_PATH`).
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] with the nearest known one.
+    pub fn explain(&self, name: &str) -> Result<&Explanation, Error> {
+        let all = || self.explanations.iter();
+        let by_key = all().find(|explanation| explanation.key.whole == name);
+        by_key.or_else(|| all().find(|explanation| explanation.key.variable() == name)).ok_or_else(|| {
+            let keys = all().map(|explanation| explanation.key);
+            let distance = |key: &&Key| {
+                strsim::osa_distance(key.whole, name).min(strsim::osa_distance(&key.variable(), name)) //
+            };
+            let nearest = keys.min_by_key(distance).map(Key::path).unwrap_or_default();
+            Error::UnknownKey { name: name.to_owned(), nearest }
+        })
+    }
+
+    /// All settings as they hold, with their secrets redacted, as TOML or JSON.
+    #[must_use]
+    pub fn effective(&self) -> Effective<'_> {
+        Effective { explanations: &self.explanations }
     }
 
     /// The agents file: all agents, and what holds for all of them.

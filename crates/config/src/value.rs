@@ -1,6 +1,8 @@
 //! How the text of a setting becomes a value: one strict parser a type, shared by every source.
 
 use std::{
+    borrow::Cow,
+    fmt,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     time::Duration,
@@ -11,26 +13,71 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 
-use crate::reader::quote;
-
 /// A type that a setting can have.
-pub(crate) trait Value: Sized {
+///
+/// ```
+/// use std::path::Path;
+///
+/// use trading_config::{Kind, Value};
+///
+/// #[derive(Debug, Clone, PartialEq)]
+/// struct Symbol(String);
+///
+/// impl Value for Symbol {
+///     const RULE: &'static str = "a ticker such as NVDA";
+///     const KIND: Kind = Kind::Text { pattern: Some("^[A-Z]{1,5}$") };
+///     fn parse(text: &str, _root: &Path) -> Option<Self> {
+///         let good = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
+///         good.then(|| Self(text.to_owned()))
+///     }
+/// }
+///
+/// assert_eq!(Symbol::parse("NVDA", Path::new("/")), Some(Symbol("NVDA".to_owned())));
+/// ```
+pub trait Value: Sized {
     /// What a good text is, as the end of "must be …".
     const RULE: &'static str;
+    /// What a good text is for machines: the JSON Schema, and the type in [`Settings::effective`](crate::Settings::effective).
+    const KIND: Kind;
     /// If the text must never be shown.
     const SECRET: bool = false;
-    /// The text for a message: without what may be a secret.
-    fn show(text: &str) -> String {
-        if Self::SECRET { "a secret".to_owned() } else { quote(text) }
+    /// The text without what may be a secret in it. Not asked of a type that is one.
+    fn redact(text: &str) -> Cow<'_, str> {
+        Cow::Borrowed(text)
     }
     /// The value, or `None` if the text breaks [`RULE`](Self::RULE). Relative paths start at `root`.
     fn parse(text: &str, root: &Path) -> Option<Self>;
 }
 
+/// What the texts of a type look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Yes or no.
+    Boolean,
+    /// A whole number.
+    Integer {
+        /// The lowest that the type can hold.
+        low: u64,
+        /// The highest.
+        high: u64,
+    },
+    /// A number with a point.
+    Number,
+    /// One of a few words, in small or capital letters.
+    Choice(&'static [&'static str]),
+    /// A text, or a number where the pattern fits it.
+    Text {
+        /// A regular expression as JSON Schema has them; `None` for any text.
+        pattern: Option<&'static str>,
+    },
+}
+
 macro_rules! from_str {
-    ($($Type:ty: $rule:literal,)+) => { $(
+    ($($Type:ty: $kind:expr, $rule:literal,)+) => { $(
         impl Value for $Type {
             const RULE: &'static str = $rule;
+            const KIND: Kind = $kind;
             fn parse(text: &str, _root: &Path) -> Option<Self> {
                 text.trim().parse().ok()
             }
@@ -39,14 +86,15 @@ macro_rules! from_str {
 }
 
 from_str! {
-    u16: "a whole number from 0 to 65535",
-    u32: "a whole number from 0 to 4294967295",
-    Decimal: "a decimal number such as 100.00",
-    Tz: "a time zone of the IANA list, such as US/Eastern",
+    u16: Kind::Integer { low: 0, high: u16::MAX as u64 }, "a whole number from 0 to 65535",
+    u32: Kind::Integer { low: 0, high: u32::MAX as u64 }, "a whole number from 0 to 4294967295",
+    Decimal: Kind::Text { pattern: Some(r"^[+-]?[0-9]*\.?[0-9]+$") }, "a decimal number such as 100.00",
+    Tz: Kind::Text { pattern: Some("^[A-Za-z]") }, "a time zone of the IANA list, such as US/Eastern",
 }
 
 impl Value for bool {
     const RULE: &'static str = "true or false (also yes/no, on/off, 1/0)";
+    const KIND: Kind = Kind::Boolean;
     fn parse(text: &str, _root: &Path) -> Option<Self> {
         match text.trim().to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => Some(true),
@@ -58,6 +106,7 @@ impl Value for bool {
 
 impl Value for f64 {
     const RULE: &'static str = "a number such as 0.85";
+    const KIND: Kind = Kind::Number;
     fn parse(text: &str, _root: &Path) -> Option<Self> {
         text.trim().parse().ok().filter(|number: &f64| number.is_finite())
     }
@@ -65,6 +114,7 @@ impl Value for f64 {
 
 impl Value for Duration {
     const RULE: &'static str = "a duration such as 30s, 250ms or 5m (a bare number counts seconds)";
+    const KIND: Kind = Kind::Text { pattern: Some(r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)?\s*$") };
     fn parse(text: &str, _root: &Path) -> Option<Self> {
         let text = text.trim();
         let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
@@ -86,6 +136,7 @@ impl Value for Duration {
 
 impl Value for NaiveTime {
     const RULE: &'static str = "a time of day such as 09:30";
+    const KIND: Kind = Kind::Text { pattern: Some("^[0-2]?[0-9]:[0-5]?[0-9](:[0-5]?[0-9])?$") };
     fn parse(text: &str, _root: &Path) -> Option<Self> {
         let text = text.trim();
         NaiveTime::parse_from_str(text, "%H:%M").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M:%S")).ok()
@@ -94,6 +145,7 @@ impl Value for NaiveTime {
 
 impl Value for IpAddr {
     const RULE: &'static str = "an IP address such as 127.0.0.1 or 0.0.0.0, or localhost";
+    const KIND: Kind = Kind::Text { pattern: Some("^(localhost|[0-9A-Fa-f:.]+)$") };
     fn parse(text: &str, _root: &Path) -> Option<Self> {
         match text.trim() {
             "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
@@ -105,6 +157,7 @@ impl Value for IpAddr {
 impl Value for http::Uri {
     const RULE: &'static str =
         "a web address such as https://paper-api.alpaca.markets, without user, query or fragment";
+    const KIND: Kind = Kind::Text { pattern: Some("^https?://[^@?#]+$") };
     fn parse(text: &str, _root: &Path) -> Option<Self> {
         let text = text.trim().trim_end_matches('/');
         let uri: http::Uri = text.parse().ok()?;
@@ -113,18 +166,18 @@ impl Value for http::Uri {
         (scheme && authority && uri.query().is_none() && !text.contains('#')).then_some(uri)
     }
     // A password before the host, and a token in the query, are what people put into addresses.
-    fn show(text: &str) -> String {
-        let shown = match (text.rsplit_once('@'), text.split_once(['?', '#'])) {
-            (Some((_, host)), _) => format!("…@{}", host.split(['?', '#']).next().unwrap_or_default()),
-            (None, Some((address, _))) => format!("{address}?…"),
-            (None, None) => text.to_owned(),
-        };
-        quote(&shown)
+    fn redact(text: &str) -> Cow<'_, str> {
+        match (text.rsplit_once('@'), text.split_once(['?', '#'])) {
+            (Some((_, host)), _) => format!("…@{}", host.split(['?', '#']).next().unwrap_or_default()).into(),
+            (None, Some((address, _))) => format!("{address}?…").into(),
+            (None, None) => text.into(),
+        }
     }
 }
 
 impl Value for String {
     const RULE: &'static str = "a text that is not empty";
+    const KIND: Kind = Kind::Text { pattern: None };
     fn parse(text: &str, _root: &Path) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
@@ -133,6 +186,7 @@ impl Value for String {
 
 impl Value for SecretString {
     const RULE: &'static str = "a text that is not empty";
+    const KIND: Kind = Kind::Text { pattern: None };
     const SECRET: bool = true;
     fn parse(text: &str, _root: &Path) -> Option<Self> {
         (!text.trim().is_empty()).then(|| text.into())
@@ -142,12 +196,52 @@ impl Value for SecretString {
 /// An empty text is `None`.
 impl<T: Value> Value for Option<T> {
     const RULE: &'static str = T::RULE;
+    const KIND: Kind = T::KIND;
     const SECRET: bool = T::SECRET;
-    fn show(text: &str) -> String {
-        T::show(text)
+    fn redact(text: &str) -> Cow<'_, str> {
+        T::redact(text)
     }
     fn parse(text: &str, root: &Path) -> Option<Self> {
         if text.trim().is_empty() { Some(None) } else { T::parse(text, root).map(Some) }
+    }
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(u64);
+
+impl Bytes {
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} B", self.0)
+    }
+}
+
+impl Value for Bytes {
+    const RULE: &'static str = "a size such as 8 MiB or 64 kB (a bare number counts bytes)";
+    const KIND: Kind = Kind::Text { pattern: Some(r"^\s*[0-9]+\s*([kKMG]i?)?B?\s*$") };
+    fn parse(text: &str, _root: &Path) -> Option<Self> {
+        let text = text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor: u64 = match unit.trim_start() {
+            "" | "B" => 1,
+            "k" | "K" | "kB" | "KB" => 1_000,
+            "M" | "MB" => 1_000_000,
+            "G" | "GB" => 1_000_000_000,
+            "Ki" | "KiB" => 1 << 10,
+            "Mi" | "MiB" => 1 << 20,
+            "Gi" | "GiB" => 1 << 30,
+            _ => return None,
+        };
+        number.parse::<u64>().ok()?.checked_mul(factor).map(Self)
     }
 }
 
@@ -176,6 +270,7 @@ impl ProjectPath {
 
 impl Value for ProjectPath {
     const RULE: &'static str = "a path, written out: `~` is not expanded, and a NUL is part of none";
+    const KIND: Kind = Kind::Text { pattern: Some("^[^~]") };
     fn parse(text: &str, root: &Path) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty() && !text.starts_with('~') && !text.contains('\0'))
@@ -228,6 +323,18 @@ mod tests {
         check("1d", Some(Duration::from_secs(86_400)));
         for text in ["", "s", "-1s", "1w", "1.2.3s", "99999999999999999999h"] {
             check::<Duration>(text, None);
+        }
+    }
+
+    #[test]
+    fn sizes_carry_a_unit() {
+        for (text, bytes) in
+            [("0", 0), ("64", 64), ("64 B", 64), ("8MiB", 8 << 20), ("1 kB", 1_000), ("2G", 2_000_000_000)]
+        {
+            check(text, Some(Bytes(bytes)));
+        }
+        for text in ["", "B", "-1", "1.5 MB", "1 TB", "18446744073709551616", "18446744073709551615 k"] {
+            check::<Bytes>(text, None);
         }
     }
 

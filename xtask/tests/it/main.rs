@@ -51,3 +51,38 @@ fn mistakes_are_explained_as_the_app_does() {
     std::fs::write(folder.path().join(".env"), "LOG_LEVEL=loud").expect("is written");
     assert_eq!(xtask(folder.path(), &["init-db"]).status.code(), Some(2));
 }
+
+#[test]
+fn tidy_finds_what_is_not_the_code() {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = xtask(&checkout, &["tidy"]);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("config")).expect("is made");
+    let config = std::fs::read_dir(checkout.join("config")).expect("is read");
+    let config = config.map(|entry| format!("config/{}", entry.expect("an entry").file_name().display()));
+    for name in config.chain([".env.example".to_owned()]).filter(|name| !name.ends_with(".toml")) {
+        let mut text = std::fs::read_to_string(checkout.join(&name)).expect("is read");
+        for (from, to) in
+            [("#LOG_LEVEL=INFO", "#LOG_LEVLE=INFO"), ("The SQLite file.", "A file."), ("DATABASE_PATH.", "")]
+        {
+            text = text.replace(from, to);
+        }
+        std::fs::write(folder.path().join(name), text).expect("is written");
+    }
+    let example = std::fs::read_to_string(folder.path().join(".env.example")).expect("is read");
+    let line = |part: &str| example.lines().position(|line| line.contains(part)).expect("is there") + 1;
+    let expected = format!(
+        "error: the checkout is not tidy:\n  \
+         .env.example:{}: must be # The SQLite file. A relative path starts at the project root. [database.path]\n  \
+         .env.example: there is no line #LOG_LEVEL=INFO\n  \
+         .env.example:{}: there is no setting LOG_LEVLE\n  \
+         config/settings.schema.json: is not what the code says; write it with `cargo xtask schema`\n",
+        line("A file."),
+        line("LOG_LEVLE=")
+    );
+    let output = xtask(folder.path(), &["tidy", "--root", "."]);
+    assert_eq!(text(&output.stderr), expected);
+    assert_eq!(output.status.code(), Some(1));
+}

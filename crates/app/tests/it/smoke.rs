@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use trading_storage::{AgentId, Counts, Database, Options};
 
-use crate::{Running, project, write};
+use crate::{Running, project, tree, write};
 
 fn counts(root: &Path) -> Counts {
     let db = Database::open(&Options::at(root.join("data/trading_automation.db"))).expect("opens");
@@ -134,4 +134,40 @@ fn in_a_container_standard_output_has_json_lines_alone() {
     }
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     assert_eq!(messages.last().map(String::as_str), Some("stopped"), "{messages:?}");
+}
+
+#[test]
+fn secrets_are_in_no_log_no_answer_and_no_output() {
+    const CANARY: &str = "canary5f2c";
+    let folder = project();
+    let secrets = ["QUIVER_API_KEY", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "SMTP_PASSWORD"].map(|name| (name, CANARY));
+    let running = Running::start(folder.path(), &[&secrets[..], &[("LOG_LEVEL", "TRACE")]].concat());
+    let mut said = running.banner.join("\n");
+    for path in ["/", "/health", "/metrics", "/system", "/nothing"] {
+        said += &running.get(path).2;
+    }
+    let (code, stdout, stderr) = running.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{stderr}");
+    said += &(stdout + &stderr);
+    let log = fs::read_to_string(folder.path().join("logs/trading_automation.log")).expect("is there");
+    assert!(log.contains("started") && said.contains("is running"), "{log}");
+    for (path, content) in tree(folder.path()) {
+        let content = String::from_utf8_lossy(content.as_deref().unwrap_or_default()).into_owned();
+        assert!(!content.contains(CANARY), "{}", path.display());
+    }
+    assert!(!said.contains(CANARY), "{said}");
+}
+
+#[test]
+fn missing_keys_are_one_warning_in_the_log() {
+    let folder = project();
+    let (code, ..) = Running::start(folder.path(), &[("ALPACA_API_KEY", "a-key")]).stop(Signal::TERM);
+    assert_eq!(code, Some(0));
+    let warnings: Vec<_> =
+        lines(folder.path(), "trading_automation.log").into_iter().filter(|line| line["level"] == "WARN").collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(
+        warnings[0]["message"],
+        "what calls outside services cannot work before these are set: QUIVER_API_KEY and ALPACA_SECRET_KEY"
+    );
 }

@@ -10,18 +10,20 @@ use super::{
     check::{GLOBAL_PARAMETERS, PARAMETERS, Rule},
 };
 
-/// The JSON Schema (draft 2020-12) of the agents file, as it stands in `config/agents.schema.json`.
-///
-/// For editors, while the file is written. Loading checks more: that ids differ, that no key is there twice, that no field is
-/// slightly misspelt, that a time zone is one.
-///
-/// ```
-/// assert_eq!(trading_config::agents_schema()["title"], "The agents file");
-/// ```
-#[must_use]
-pub fn agents_schema() -> Json {
-    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Agents>();
-    schema.to_value()
+impl Agents {
+    /// The JSON Schema (draft 2020-12) of the agents file, as it stands in `config/agents.schema.json`.
+    ///
+    /// For editors, while the file is written. Loading checks more: that ids differ, that no key is there twice, that no field is
+    /// slightly misspelt, that a time zone is one.
+    ///
+    /// ```
+    /// assert!(trading_config::Agents::schema().contains("The agents file"));
+    /// ```
+    #[must_use]
+    pub fn schema() -> String {
+        let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Self>();
+        format!("{:#}\n", schema.to_value())
+    }
 }
 
 impl JsonSchema for AgentKind {

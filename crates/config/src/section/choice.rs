@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use crate::value::Value;
+use crate::{Kind, Value};
 
 macro_rules! choice {
     (
@@ -31,6 +31,7 @@ macro_rules! choice {
 
         impl Value for $Choice {
             const RULE: &'static str = $rule;
+            const KIND: Kind = Kind::Choice(&[$( $name $(, $other)* ),+]);
             fn parse(text: &str, _root: &Path) -> Option<Self> {
                 match text.trim().to_ascii_lowercase().as_str() {
                     $( $name $(| $other)* => Some(Self::$Variant), )+
@@ -78,6 +79,16 @@ choice! {
         Json = "json",
         /// Nothing.
         Off = "off",
+    }
+}
+
+choice! {
+    /// How a key is handed to Quiver Quantitative.
+    pub enum Authorization: "Bearer or Token" {
+        /// `Authorization: Bearer KEY`.
+        Bearer = "bearer",
+        /// `Authorization: Token KEY`.
+        Token = "token",
     }
 }
 

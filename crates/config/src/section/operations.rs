@@ -4,8 +4,8 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-use super::{Console, Level, section};
-use crate::ProjectPath;
+use super::{Console, Level};
+use crate::{Bytes, ProjectPath, section};
 
 section! {
     /// Where the record is kept.
@@ -13,9 +13,9 @@ section! {
         /// The SQLite file. A relative path starts at the project root.
         path: ProjectPath = "data/trading_automation.db", variable "DATABASE_PATH";
         /// How many connections serve reads at the same time.
-        readers: u32 = "4", check |n| (1..=64).contains(n), "from 1 to 64";
+        readers: u32 = "4", from "1" to "64";
         /// How long a call waits for a lock or a free connection before it fails.
-        busy_timeout: Duration = "5s", check |d| (1..=300).contains(&d.as_secs()), "from 1s to 5m";
+        busy_timeout: Duration = "5s", from "1s" to "5m";
     }
 }
 
@@ -32,9 +32,12 @@ section! {
     pub struct Backup in "backup" {
         /// If backups are made.
         enabled: bool = "true", variable "DATABASE_BACKUP_ENABLED";
+        /// The folder that backups are kept in. A relative path starts at the project root.
+        path: ProjectPath = "data/backups";
+        /// If backups are compressed.
+        compress: bool = "false";
         /// How many days a backup is kept.
-        retention_days: u32 = "30", variable "DATABASE_BACKUP_RETENTION_DAYS",
-            check |days| (1..=3_650).contains(days), "from 1 to 3650";
+        retention_days: u32 = "30", variable "DATABASE_BACKUP_RETENTION_DAYS", from "1" to "3650";
     }
 }
 
@@ -46,10 +49,11 @@ section! {
         /// How much is logged.
         level: Level = "INFO", variable "LOG_LEVEL";
         /// How many days a log file is kept.
-        retention_days: u32 = "30", variable "LOG_RETENTION_DAYS",
-            check |days| (1..=3_650).contains(days), "from 1 to 3650";
+        retention_days: u32 = "30", variable "LOG_RETENTION_DAYS", from "1" to "3650";
         /// What the console shows beside the files: `text`, `json` or `off`.
         console: Console = "text";
+        /// How much of the log may wait in memory for a slow disk.
+        queue_bytes: Bytes = "8 MiB", from "64 KiB" to "1 GiB";
         /// If it says anything at all, there is no colour on the console (see no-color.org).
         no_color: Option<String> = "", variable "NO_COLOR";
     }
@@ -63,7 +67,7 @@ section! {
         /// The port it listens on; 0 takes a free one and says which.
         port: u16 = "8080";
         /// How often the health checks run.
-        check_interval: Duration = "10s", check |d| (1..=3_600).contains(&d.as_secs()), "from 1s to 1h";
+        check_interval: Duration = "10s", from "1s" to "1h";
     }
 }
 
@@ -87,7 +91,7 @@ section! {
         /// The mail server's name.
         smtp_server: Option<String> = "", variable "SMTP_SERVER";
         /// The mail server's port.
-        smtp_port: u16 = "587", variable "SMTP_PORT", check |port| *port > 0, "from 1 to 65535";
+        smtp_port: u16 = "587", variable "SMTP_PORT", from "1" to "65535";
         /// The account on the mail server.
         smtp_username: Option<String> = "", variable "SMTP_USERNAME";
         /// The password of that account.
@@ -95,6 +99,11 @@ section! {
         /// The address that is written to.
         email: Option<String> = "", variable "NOTIFICATION_EMAIL",
             check |email| email.as_ref().is_none_or(|e| is_email(e)), "an e-mail address such as operator@example.com";
+    }
+    rules {
+        [email_enabled, smtp_server, email]: |n| !n.email_enabled || (n.smtp_server.is_some() && n.email.is_some()),
+            "e-mail needs a server and an address",
+            "set SMTP_SERVER and NOTIFICATION_EMAIL, or ENABLE_EMAIL_NOTIFICATIONS=false";
     }
 }
 

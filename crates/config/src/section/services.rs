@@ -5,28 +5,34 @@ use std::time::Duration;
 use http::Uri;
 use secrecy::SecretString;
 
-use super::section;
+use super::Authorization;
+use crate::section;
 
 section! {
     /// What holds for calls of every outside service.
     pub struct Api in "api" {
         /// How many requests a minute are sent to one service at the most.
-        requests_per_minute: u32 = "60", variable "RATE_LIMIT_REQUESTS_PER_MINUTE",
-            check |n| (1..=10_000).contains(n), "from 1 to 10000";
+        requests_per_minute: u32 = "60", variable "RATE_LIMIT_REQUESTS_PER_MINUTE", from "1" to "10000";
         /// How long one request may take.
-        timeout: Duration = "30s", variable "API_TIMEOUT_SECONDS",
-            check |d| (1..=600).contains(&d.as_secs()), "from 1s to 10m";
+        timeout: Duration = "30s", variable "API_TIMEOUT_SECONDS", from "1s" to "10m";
         /// How many attempts a request gets; the first one counts.
-        retry_attempts_max: u32 = "3", variable "RETRY_MAX_ATTEMPTS", check |n| (1..=10).contains(n), "from 1 to 10";
+        retry_attempts_max: u32 = "3", variable "RETRY_MAX_ATTEMPTS", from "1" to "10";
         /// By how much the wait grows from one retry to the next.
-        retry_backoff_factor: f64 = "2", variable "RETRY_BACKOFF_FACTOR",
-            check |factor| (1.0..=10.0).contains(factor), "from 1 to 10";
+        retry_backoff_factor: f64 = "2", variable "RETRY_BACKOFF_FACTOR", from "1" to "10";
+        /// How long the first retry waits.
+        retry_wait: Duration = "1s", from "10ms" to "1m";
+        /// How long any retry waits at the most.
+        retry_wait_max: Duration = "1m", from "10ms" to "1h";
     }
     sections {
         /// Quiver Quantitative: what members of Congress disclosed.
         quiver: Quiver;
         /// Alpaca: the broker.
         alpaca: Alpaca;
+    }
+    rules {
+        [retry_wait, retry_wait_max]: |api| api.retry_wait <= api.retry_wait_max,
+            "the first wait must not be longer than the longest", "for example API__RETRY_WAIT=1s and API__RETRY_WAIT_MAX=1m";
     }
 }
 
@@ -35,6 +41,8 @@ section! {
     pub struct Quiver in "api.quiver" {
         /// The API key. Required in production.
         key: Option<SecretString> = "", variable "QUIVER_API_KEY";
+        /// The word before the key in the header `Authorization`: `Bearer` or `Token`.
+        authorization: Authorization = "Bearer";
         /// The address that all its end points start with.
         base_url: Uri = "https://api.quiverquant.com/beta";
     }

@@ -4,8 +4,8 @@ use chrono::NaiveTime;
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{SizeType, section};
-use crate::ProjectPath;
+use super::SizeType;
+use crate::{ProjectPath, section};
 
 section! {
     /// What is copied, and how large.
@@ -13,15 +13,13 @@ section! {
         /// The file that lists the agents. A relative path starts at the project root.
         agents_path: ProjectPath = "config/agents.json";
         /// The smallest order, in dollars.
-        minimum_amount: Decimal = "100.00", variable "TRADE_MINIMUM_AMOUNT", check |a| *a > Decimal::ZERO, "above 0";
+        minimum_amount: Decimal = "100.00", variable "TRADE_MINIMUM_AMOUNT", above "0";
         /// How the size of a copied trade is chosen: `fixed` or `percentage`.
         size_type: SizeType = "fixed", variable "TRADE_SIZE_TYPE";
         /// How alike a name must be to count as the followed politician's; above 0, and 1 is the same to the letter.
-        match_threshold: f64 = "0.85", variable "POLITICIAN_MATCH_THRESHOLD",
-            check |x| *x > 0.0 && *x <= 1.0, "above 0 and at most 1";
+        match_threshold: f64 = "0.85", variable "POLITICIAN_MATCH_THRESHOLD", above "0" to "1";
         /// The smallest disclosed trade that is copied, in dollars.
-        minimum_congress_trade_value: Decimal = "50000", variable "MINIMUM_CONGRESS_TRADE_VALUE",
-            check |value| *value >= Decimal::ZERO, "at least 0";
+        minimum_congress_trade_value: Decimal = "50000", variable "MINIMUM_CONGRESS_TRADE_VALUE", from "0";
     }
 }
 
@@ -36,5 +34,9 @@ section! {
         market_hours_start: NaiveTime = "09:30", variable "MARKET_HOURS_START";
         /// When the market closes; after it opens.
         market_hours_end: NaiveTime = "16:00", variable "MARKET_HOURS_END";
+    }
+    rules {
+        [market_hours_start, market_hours_end]: |hours| hours.market_hours_start < hours.market_hours_end,
+            "the market must open before it closes", "for example MARKET_HOURS_START=09:30 and MARKET_HOURS_END=16:00";
     }
 }

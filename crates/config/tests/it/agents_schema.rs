@@ -2,61 +2,15 @@
 
 use std::{fs, path::Path};
 
-use regex_lite::Regex;
 use serde_json::{Value as Json, json};
-use trading_config::agents_schema;
+use trading_config::Agents;
 
 use crate::{loader, project};
 
-/// The keywords that this schema uses, as the draft 2020-12 defines them; any other is a panic.
-fn is_valid(schema: &Json, value: &Json) -> bool {
-    let holds = |(keyword, rule): (&String, &Json)| {
-        let number = |json: &Json| json.as_f64().expect("a number in the schema");
-        let compare = |good: fn(f64, f64) -> bool| value.as_f64().is_none_or(|found| good(found, number(rule)));
-        match keyword.as_str() {
-            "$schema" | "title" | "description" | "default" | "examples" | "$defs" | "then" => true,
-            "additionalProperties" => rule == true,
-            "$ref" => {
-                let pointer = rule.as_str().and_then(|r| r.strip_prefix('#')).expect("a reference within");
-                is_valid(agents_schema().pointer(pointer).expect("its target"), value)
-            }
-            "type" => match rule.as_str().expect("one type") {
-                "object" => value.is_object(),
-                "array" => value.is_array(),
-                "string" => value.is_string(),
-                "boolean" => value.is_boolean(),
-                "number" => value.is_number(),
-                "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
-                other => panic!("type {other}"),
-            },
-            "enum" => rule.as_array().expect("values").contains(value),
-            "minimum" => compare(|found, bound| found >= bound),
-            "maximum" => compare(|found, bound| found <= bound),
-            "exclusiveMinimum" => compare(|found, bound| found > bound),
-            "pattern" => {
-                let pattern = Regex::new(rule.as_str().expect("a text")).expect("a pattern");
-                value.as_str().is_none_or(|text| pattern.is_match(text))
-            }
-            "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= rule.as_u64().expect("a count")),
-            "uniqueItems" => value
-                .as_array()
-                .is_none_or(|items| items.iter().all(|item| items.iter().filter(|other| *other == item).count() == 1)),
-            "items" => value.as_array().is_none_or(|items| items.iter().all(|item| is_valid(rule, item))),
-            "required" => {
-                let names = rule.as_array().expect("names");
-                value
-                    .as_object()
-                    .is_none_or(|fields| names.iter().all(|name| fields.contains_key(name.as_str().expect("a name"))))
-            }
-            "properties" => value.as_object().is_none_or(|fields| {
-                let rules = rule.as_object().expect("a schema a name");
-                fields.iter().all(|(name, value)| rules.get(name).is_none_or(|schema| is_valid(schema, value)))
-            }),
-            "if" => !is_valid(rule, value) || is_valid(&schema["then"], value),
-            other => panic!("the test knows no keyword {other}"),
-        }
-    };
-    schema.as_object().expect("a schema").iter().all(holds)
+fn is_valid(json: &Json) -> bool {
+    let schema: Json = serde_json::from_str(&Agents::schema()).expect("is JSON");
+    jsonschema::draft202012::meta::validate(&schema).expect("is a schema");
+    jsonschema::is_valid(&schema, json)
 }
 
 fn is_loaded(json: &Json) -> bool {
@@ -74,21 +28,21 @@ fn check(pointer: &str, value: &Json, good: bool) {
     });
     let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
     json.pointer_mut(parent).and_then(Json::as_object_mut).expect("an object").insert(name.to_owned(), value.clone());
-    assert_eq!((is_valid(&agents_schema(), &json), is_loaded(&json)), (good, good), "{json}");
+    assert_eq!((is_valid(&json), is_loaded(&json)), (good, good), "{json}");
 }
 
 #[test]
 fn the_file_beside_the_agents_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/agents.schema.json");
     let found = fs::read_to_string(path).expect("the workspace has it");
-    assert_eq!(found, format!("{:#}\n", agents_schema()), "`cargo xtask schema` writes it anew");
+    assert_eq!(found, Agents::schema(), "`cargo xtask schema` writes it anew");
 }
 
 #[test]
 fn the_agents_of_the_workspace_and_of_the_earlier_system_are_valid() {
     for text in [include_str!("../../../../config/agents.json"), include_str!("fixtures/agents.json")] {
         let json: Json = serde_json::from_str(text).expect("is JSON");
-        assert!(is_valid(&agents_schema(), &json) && is_loaded(&json));
+        assert!(is_valid(&json) && is_loaded(&json));
     }
 }
 
@@ -130,8 +84,8 @@ fn it_refuses_what_loading_refuses() {
     }
     for name in ["id", "name", "type", "politicians"] {
         let mut json = json!({"agents": [{"id": "a", "name": "A", "type": "committee", "politicians": ["P"]}]});
-        assert!(is_valid(&agents_schema(), &json) && is_loaded(&json));
+        assert!(is_valid(&json) && is_loaded(&json));
         json["agents"][0].as_object_mut().expect("an object").remove(name);
-        assert!(!is_valid(&agents_schema(), &json) && !is_loaded(&json), "without {name}");
+        assert!(!is_valid(&json) && !is_loaded(&json), "without {name}");
     }
 }

@@ -5,7 +5,13 @@ mod agents_faults;
 mod agents_schema;
 mod agents_watch;
 mod env_example;
+mod explained;
 mod faults;
+mod others;
+mod schema;
+mod secret_files;
+mod secrets;
+mod sections;
 mod sources;
 
 use std::{fs, path::Path};

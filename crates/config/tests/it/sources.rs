@@ -130,3 +130,40 @@ fn variables_that_are_not_unicode_are_faults_only_where_they_are_ours() {
         assert!(error.contains(&format!("{key}: must be Unicode text; found bytes that are not UTF-8")), "{error}");
     }
 }
+
+#[test]
+fn clones_share_one_value() {
+    fn shared<T: Send + Sync + 'static>(_: &T) {}
+    let settings = load(&[]).expect("loads");
+    let clone = settings.clone();
+    assert!(std::ptr::eq(&raw const *settings, &raw const *clone));
+    shared(&settings);
+}
+
+#[test]
+fn toml_has_a_mark_numbers_and_times() {
+    let toml = "\u{feff}[scheduling]\r\nmarket_hours_start = 09:45:00\r\n[trading]\nminimum_amount = 1_000.50\n[database]\nreaders = 0x10\n\
+                busy_timeout = 2.5\n[api]\nquiver.key = 123_456\n";
+    let folder = project(&[("config/development.toml", toml)]);
+    let settings = loader(folder.path(), &[]).load().expect("loads");
+    assert_eq!(settings.scheduling.market_hours_start.to_string(), "09:45:00");
+    assert_eq!(settings.trading.minimum_amount.to_string(), "1000.50");
+    assert_eq!((settings.database.readers, settings.database.busy_timeout), (16, Duration::from_millis(2_500)));
+    assert_eq!(settings.api.quiver.key.as_ref().map(|key| key.expose_secret()), Some("123456"));
+    assert_eq!(settings.explain("database.readers").expect("a key").source, "config/development.toml:6");
+}
+
+#[test]
+fn no_env_file_above_the_root_is_read() {
+    let folder = project(&[
+        (".env", "DASHBOARD_PORT=1"),
+        ("project/config/agents.json", ONE_AGENT),
+        ("project/sub/.env", "DASHBOARD_PORT=2"),
+    ]);
+    let port = |at: &str| {
+        let loader = Settings::loader().folder(folder.path().join(at)).environment([("", ""); 0]);
+        loader.load().expect("loads").dashboard.port
+    };
+    fs::create_dir(folder.path().join("project/other")).expect("is made");
+    assert_eq!((port("project"), port("project/other"), port("project/sub")), (5000, 5000, 2));
+}
