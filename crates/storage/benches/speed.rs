@@ -112,15 +112,19 @@ fn count(number: u64) -> f64 {
     number as f64
 }
 
-/// A caller after another has no commit to share: what the crate adds is the savepoint, the event and two looks at the files.
-/// The two take turns, so that what else the disk does meets both.
+/// A caller after another has no commit to share: what the crate adds to a loop is the event, the savepoint and two looks at the
+/// files. The loops write the trade alone, and also a row in the place of its event. All take turns, so that what else the
+/// disk does meets all.
 fn one_caller() {
     const TURN: u64 = 50;
-    let (folder, peers) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
-    let db = database(&folder);
-    drop(database(&peers));
-    let mut connection = bare(&peers.path().join("record.db"));
-    let (mut ours, mut theirs, mut number) = (Duration::ZERO, Duration::ZERO, 0);
+    let folders = [(); 3].map(|()| TempDir::new().expect("a folder"));
+    let [record, alone, with_event] = &folders;
+    let db = database(record);
+    let [mut alone, mut with_event] = [alone, with_event].map(|folder| {
+        drop(database(folder));
+        bare(&folder.path().join("record.db"))
+    });
+    let ([mut ours, mut theirs, mut theirs_with_event], mut number) = ([Duration::ZERO; 3], 0);
     let start = Instant::now();
     while start.elapsed() < 4 * MEASURED {
         let orders: Vec<Order> = (number..number + TURN).map(order).collect();
@@ -130,13 +134,11 @@ fn one_caller() {
                 db.transaction(|tx| tx.insert_trade(order).map(drop)).expect("is recorded");
             }
         });
-        theirs += time(|| {
-            for order in &orders {
-                insert_durably(&mut connection, order);
-            }
-        });
+        theirs += time(|| orders.iter().for_each(|order| insert_durably(&mut alone, order, false)));
+        theirs_with_event += time(|| orders.iter().for_each(|order| insert_durably(&mut with_event, order, true)));
     }
     tell("1 caller, durable", number, ours, "a bare loop", theirs);
+    tell("1 caller, durable", number, ours, "a bare loop that writes as many rows", theirs_with_event);
 }
 
 fn callers(threads: u64) {
@@ -150,13 +152,19 @@ fn callers(threads: u64) {
     let manager = SqliteConnectionManager::file(folder.path().join("record.db")).with_init(prepare);
     let size = u32::try_from(threads).expect("a small number");
     let pool = r2d2::Pool::builder().max_size(size).build(manager).expect("opens");
-    let theirs = rate(threads, |order| insert_durably(&mut pool.get().expect("is lent"), order));
+    let theirs = rate(threads, |order| insert_durably(&mut pool.get().expect("is lent"), order, false));
     println!("{threads} callers, durable: {ours:.0}/s, an r2d2 pool {theirs:.0}/s: {:.2} times", ours / theirs);
 }
 
-fn insert_durably(connection: &mut Connection, order: &Order) {
+fn insert_durably(connection: &mut Connection, order: &Order, with_event: bool) {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("begins");
     insert(&tx, order);
+    if with_event {
+        let sql = "INSERT INTO trade_events (trade_id, order_status, executed_price, execution_date, recorded_at, hash)
+                       VALUES (last_insert_rowid(), 'filled', 123450000, ?1, ?2, zeroblob(32))";
+        let executed = order.executed_at.map(|time| time.timestamp_micros());
+        tx.prepare_cached(sql).and_then(|mut event| event.execute((executed, executed))).expect("is inserted");
+    }
     tx.commit().expect("commits");
 }
 

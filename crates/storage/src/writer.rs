@@ -1,9 +1,9 @@
 //! The one writer, and how callers share its commits.
 //!
 //! The connection is a seat that is handed from caller to caller, in the order in which they came. Whoever has it runs its
-//! work in a savepoint of the open transaction. If others wait, the seat goes on with the transaction still open; the last
-//! one commits for all of them, and only then are they told. So one fsync serves as many callers as came together, and
-//! the work of each may borrow from its own thread.
+//! work in the open transaction, in a savepoint of its own if others were there before. If others wait, the seat goes on with
+//! the transaction still open; the last one commits for all of them, and only then are they told. So one fsync serves as
+//! many callers as came together, and the work of each may borrow from its own thread.
 
 use std::{
     any::Any,
@@ -61,8 +61,26 @@ pub(crate) struct Writer {
     state: Mutex<State>,
     waits: Duration,
     group_max: u32,
+    watch: Arc<Watch>,
+}
+
+/// What SQLite tells of the transaction that is open.
+#[derive(Default)]
+struct Watch {
     /// If it is the writer that commits.
-    commits: Arc<AtomicBool>,
+    commits: AtomicBool,
+    /// If it was rolled back: by SQLite, or within somebody's work, where another may have been begun since.
+    is_lost: AtomicBool,
+}
+
+impl Watch {
+    fn over(self: &Arc<Self>, connection: &Connection) -> Result<(), rusqlite::Error> {
+        // A commit within somebody's work would be one that nobody waits for, and part of others' work with it.
+        let watch = Arc::clone(self);
+        connection.commit_hook(Some(move || !watch.commits.load(Ordering::Relaxed)))?;
+        let watch = Arc::clone(self);
+        connection.rollback_hook(Some(move || watch.is_lost.store(true, Ordering::Relaxed)))
+    }
 }
 
 struct State {
@@ -75,11 +93,49 @@ struct State {
     stopped: Option<Cause>,
 }
 
-#[derive(Default)]
 struct Waiter {
+    thread: ThreadId,
     turn: Condvar,
+    /// If it is the next one: it looks out for the seat then, since waking up takes longer than most work.
+    is_next: AtomicBool,
+    is_called: AtomicBool,
     /// The seat, or why there is none any more. Filled under the lock of the state.
     seat: Mutex<Option<Result<Seat, Cause>>>,
+}
+
+/// How often the next one looks before it sleeps. **Source:** the bench; more is no faster, and costs others the processor.
+const LOOKS: u32 = 100;
+
+impl Waiter {
+    fn new() -> Self {
+        Self {
+            thread: thread::current().id(),
+            turn: Condvar::new(),
+            is_next: AtomicBool::new(false),
+            is_called: AtomicBool::new(false),
+            seat: Mutex::new(None),
+        }
+    }
+
+    fn call(&self, seat: Result<Seat, Cause>) {
+        *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(seat);
+        self.is_called.store(true, Ordering::Release);
+    }
+
+    /// The seat, if it was called.
+    fn take(&self) -> Option<Result<Seat, Cause>> {
+        if !self.is_called.load(Ordering::Acquire) {
+            return None;
+        }
+        self.seat.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn look_out(&self) -> Option<Result<Seat, Cause>> {
+        (0..LOOKS).find_map(|_| {
+            thread::yield_now();
+            self.take()
+        })
+    }
 }
 
 impl Writer {
@@ -87,7 +143,7 @@ impl Writer {
     pub(crate) fn new(waits: Duration, group_max: u32) -> Self {
         let stopped = Some(Cause::text("it is being opened"));
         let state = State { seat: None, holder: None, queue: VecDeque::new(), stopped };
-        Self { state: Mutex::new(state), waits, group_max: group_max.max(1), commits: Arc::default() }
+        Self { state: Mutex::new(state), waits, group_max: group_max.max(1), watch: Arc::default() }
     }
 
     /// Runs `work` in a transaction and returns when it is on the disk, with the head if this caller was the one that
@@ -99,21 +155,27 @@ impl Writer {
         confirm: impl FnOnce(u32, Duration, Head) -> Result<(), Cause>,
     ) -> Result<(T, Option<Head>), Error> {
         let mut seat = self.acquire()?;
-        let mut group = match seat.group.take() {
-            Some(group) => group,
-            None => match begin(&seat, self.waits) {
-                Ok(group) => group,
+        let (mut group, is_first) = match seat.group.take() {
+            Some(group) => (group, false),
+            None => match self.begin(&seat) {
+                Ok(group) => (group, true),
                 Err(error) => {
                     self.release(seat);
                     return Err(error);
                 }
             },
         };
-        let worked = in_savepoint(&mut seat, work);
+        let worked = attempt(&mut seat, is_first, work);
+        let succeeded = matches!(worked, Ok(Ok(_)));
         group.callers += 1;
-        group.members += u32::from(matches!(worked, Ok(Ok(_))));
+        group.members += u32::from(succeeded);
         let shared = Arc::clone(&group.shared);
-        let head = self.pass_on_or_commit(seat, group, confirm);
+        let head = if is_first && !succeeded {
+            // There is nothing in it that is to stay.
+            self.end(seat, &group, confirm)
+        } else {
+            self.pass_on_or_end(seat, group, confirm)
+        };
         match worked {
             Err(panic) => resume_unwind(panic),
             Ok(Err(error)) => Err(error),
@@ -131,7 +193,7 @@ impl Writer {
             let mut seat = self.acquire()?;
             if let Some(group) = seat.group.take() {
                 // It came with an open transaction: commit that first.
-                self.commit(seat, &group, &confirm);
+                self.end(seat, &group, &confirm);
                 continue;
             }
             let value = work(&mut seat);
@@ -156,7 +218,7 @@ impl Writer {
                 Err(error) => return Err(error),
             };
             if let Some(group) = seat.group.take() {
-                self.commit(seat, &group, &confirm);
+                self.end(seat, &group, &confirm);
                 continue;
             }
             self.refuse(why);
@@ -166,10 +228,7 @@ impl Writer {
 
     /// Writes on this connection: the first one, or another after a [`stop`](Self::stop) or an unconfirmed commit.
     pub(crate) fn resume(&self, connection: Connection, head: Head) -> Result<(), Error> {
-        // A commit within somebody's work would be one that nobody waits for, and part of others' work with it.
-        let commits = Arc::clone(&self.commits);
-        let refuse = move || !commits.load(Ordering::Relaxed);
-        connection.commit_hook(Some(refuse)).map_err(Error::query("watch over commits"))?;
+        self.watch.over(&connection).map_err(Error::query("watch over the transaction"))?;
         let mut state = self.lock();
         state.stopped = None;
         state.seat = Some(Seat { connection, head, group: None });
@@ -195,19 +254,23 @@ impl Writer {
             return Ok(seat);
         }
         let start = Instant::now();
-        let waiter = Arc::new(Waiter::default());
+        let waiter = Arc::new(Waiter::new());
+        waiter.is_next.store(state.queue.is_empty(), Ordering::Relaxed);
         state.queue.push_back(Arc::clone(&waiter));
         loop {
-            let left = self.waits.saturating_sub(start.elapsed());
-            state = waiter.turn.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-            // Whoever passes the seat on does so under the lock: it is here, or we are still in the queue.
-            match waiter.seat.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                Some(Ok(seat)) => {
-                    state.holder = Some(me);
-                    return Ok(seat);
+            if waiter.is_next.swap(false, Ordering::Relaxed) {
+                drop(state);
+                if let Some(called) = waiter.look_out() {
+                    return called.map_err(|source| Error::Stopped { source });
                 }
-                Some(Err(source)) => return Err(Error::Stopped { source }),
-                None => {}
+                state = self.lock();
+            } else {
+                let left = self.waits.saturating_sub(start.elapsed());
+                state = waiter.turn.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            // Whoever passes the seat on does so under the lock: it is here, or we are still in the queue.
+            if let Some(called) = waiter.take() {
+                return called.map_err(|source| Error::Stopped { source });
             }
             if start.elapsed() >= self.waits {
                 state.queue.retain(|other| !Arc::ptr_eq(other, &waiter));
@@ -218,13 +281,12 @@ impl Writer {
 
     fn release(&self, seat: Seat) {
         let mut state = self.lock();
-        state.holder = None;
         match state.queue.pop_front() {
-            Some(waiter) => {
-                *waiter.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ok(seat));
-                waiter.turn.notify_one();
+            Some(waiter) => hand_over(state, &waiter, seat),
+            None => {
+                state.holder = None;
+                state.seat = Some(seat);
             }
-            None => state.seat = Some(seat),
         }
     }
 
@@ -234,41 +296,54 @@ impl Writer {
         state.stopped = Some(why.clone());
         for waiter in state.queue.drain(..) {
             // Told to each, since it may be resumed before they wake.
-            *waiter.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(Err(why.clone()));
+            waiter.call(Err(why.clone()));
             waiter.turn.notify_one();
         }
     }
 
+    fn begin(&self, seat: &Seat) -> Result<Group, Error> {
+        self.watch.is_lost.store(false, Ordering::Relaxed);
+        // IMMEDIATE, because a reading transaction that turns to writing fails at once, whatever the time-out.
+        execute(&seat.connection, "BEGIN IMMEDIATE").map_err(|source| match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => Error::Busy { waited: self.waits },
+            _ => Error::query("begin to write")(source),
+        })?;
+        Ok(Group { shared: Arc::default(), callers: 0, members: 0, head_before: seat.head })
+    }
+
+    /// If all that was written since the beginning is still to be committed.
+    fn is_whole(&self, seat: &Seat) -> bool {
+        !seat.connection.is_autocommit() && !self.watch.is_lost.load(Ordering::Relaxed)
+    }
+
     /// Passes the open transaction on if somebody waits, else ends it. Returns the head if it was committed here.
-    fn pass_on_or_commit(
+    fn pass_on_or_end(
         &self,
         mut seat: Seat,
         group: Group,
         confirm: impl FnOnce(u32, Duration, Head) -> Result<(), Cause>,
     ) -> Option<Head> {
-        // A transaction that SQLite gave up has nobody to be passed on to.
-        let whole = !seat.connection.is_autocommit();
-        if whole && group.callers < self.group_max {
+        // A transaction that was lost has nobody to be passed on to.
+        if self.is_whole(&seat) && group.callers < self.group_max {
             let mut state = self.lock();
             if let Some(waiter) = state.queue.pop_front() {
-                state.holder = None;
                 seat.group = Some(group);
-                *waiter.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ok(seat));
-                waiter.turn.notify_one();
+                hand_over(state, &waiter, seat);
                 return None;
             }
         }
-        self.commit(seat, &group, confirm)
+        self.end(seat, &group, confirm)
     }
 
-    fn commit(
+    /// Commits for all of the group, or rolls back where nobody has anything to commit.
+    fn end(
         &self,
         mut seat: Seat,
         group: &Group,
         confirm: impl FnOnce(u32, Duration, Head) -> Result<(), Cause>,
     ) -> Option<Head> {
-        let outcome = if seat.connection.is_autocommit() {
-            Outcome::RolledBack(given_up())
+        let outcome = if !self.is_whole(&seat) {
+            if roll_back(&seat.connection) { Outcome::RolledBack(given_up()) } else { Outcome::Unknown(given_up()) }
         } else if group.members == 0 {
             match execute(&seat.connection, "ROLLBACK") {
                 Ok(()) => Outcome::Committed,
@@ -276,9 +351,9 @@ impl Writer {
             }
         } else {
             let start = Instant::now();
-            self.commits.store(true, Ordering::Relaxed);
+            self.watch.commits.store(true, Ordering::Relaxed);
             let committed = execute(&seat.connection, "COMMIT");
-            self.commits.store(false, Ordering::Relaxed);
+            self.watch.commits.store(false, Ordering::Relaxed);
             match committed {
                 Ok(()) => match confirm(group.members, start.elapsed(), seat.head) {
                     Ok(()) => Outcome::Committed,
@@ -330,13 +405,18 @@ impl Shared {
     }
 }
 
-fn begin(seat: &Seat, waits: Duration) -> Result<Group, Error> {
-    // IMMEDIATE, because a reading transaction that turns to writing fails at once, whatever the time-out.
-    execute(&seat.connection, "BEGIN IMMEDIATE").map_err(|source| match source.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy) => Error::Busy { waited: waits },
-        _ => Error::query("begin to write")(source),
-    })?;
-    Ok(Group { shared: Arc::default(), callers: 0, members: 0, head_before: seat.head })
+/// Gives the seat to the one whose turn it is, and tells the one after it.
+fn hand_over(mut state: MutexGuard<'_, State>, waiter: &Waiter, seat: Seat) {
+    state.holder = Some(waiter.thread);
+    waiter.call(Ok(seat));
+    let next = state.queue.front().cloned();
+    // Whoever is woken wants the lock.
+    drop(state);
+    waiter.turn.notify_one();
+    if let Some(next) = next {
+        next.is_next.store(true, Ordering::Relaxed);
+        next.turn.notify_one();
+    }
 }
 
 /// A full disk refuses the write of a page, before the one that makes the commit: it did not happen, and once there is room
@@ -350,13 +430,19 @@ fn roll_back(connection: &Connection) -> bool {
     connection.is_autocommit() || execute(connection, "ROLLBACK").is_ok()
 }
 
-/// The result of `work`, or its panic; what it wrote is undone unless it is `Ok`.
-fn in_savepoint<T>(
+/// The result of `work`, or its panic. Unless it is `Ok`, what it wrote is undone: here, where others have written before, and else
+/// with the transaction.
+fn attempt<T>(
     seat: &mut Seat,
+    is_first: bool,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
 ) -> Result<Result<T, Error>, Box<dyn Any + Send>> {
     let head = Cell::new(seat.head);
-    let worked = catch_unwind(AssertUnwindSafe(|| Transaction::new(&seat.connection, &head).nested(work)));
+    let worked = catch_unwind(AssertUnwindSafe(|| {
+        let tx = Transaction::new(&seat.connection, &head);
+        // Not for the first: for a savepoint, SQLite keeps a copy of each page as it was.
+        if is_first { work(&tx) } else { tx.nested(work) }
+    }));
     seat.head = head.get();
     worked
 }
