@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::class::{Class, Classify};
+use crate::error::{Error, millis};
 
 /// Why there was no further attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,5 +85,24 @@ impl<E: std::error::Error + 'static> std::error::Error for GaveUp<E> {
 impl<E> Classify for GaveUp<E> {
     fn class(&self) -> Class {
         self.class
+    }
+}
+
+/// The last attempt's error, with the story of the retry as context (`operation`, `attempts`, `elapsed_ms`, `gave_up`
+/// and, where known, `come_back_after_ms`) and the class of the whole retry.
+impl<E: Into<Error>> From<GaveUp<E>> for Error {
+    fn from(gave_up: GaveUp<E>) -> Self {
+        let GaveUp { operation, attempts, elapsed, reason, come_back_after, class, source } = gave_up;
+        let error: Self = (*source).into();
+        let error = error
+            .classed(class)
+            .with("operation", operation)
+            .with("attempts", attempts)
+            .with("elapsed_ms", millis(elapsed))
+            .with("gave_up", reason.as_str());
+        match come_back_after {
+            Some(after) => error.with("come_back_after_ms", millis(after)),
+            None => error,
+        }
     }
 }

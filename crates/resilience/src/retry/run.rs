@@ -1,10 +1,10 @@
 //! The blocking driver: calls, sleeps and tells the log; what to do is decided in `decision`.
 
 use std::error::Error;
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::class::{Class, Classify};
+use crate::error::{Chain, millis};
 use crate::retry::decision::{Decisions, Step, Verdict};
 use crate::retry::{Effects, GaveUp, Policy, Reason, System};
 
@@ -28,11 +28,11 @@ pub struct Attempt {
 ///
 /// | event | level | keys |
 /// | --- | --- | --- |
-/// | an attempt failed, waiting | WARN | `event=attempt_failed`, `operation`, `key`, `attempt`, `attempts_max`, `class`, `delay_ms`, `error` |
-/// | succeeded after failures | INFO | `event=recovered`, `operation`, `key`, `attempts`, `elapsed_ms` |
-/// | gave up | WARN | `event=gave_up`, `operation`, `key`, `attempts`, `elapsed_ms`, `class`, `reason`, `error` |
+/// | an attempt failed, waiting | WARN | `event=attempt_failed`, `operation`, `idempotency`, `attempt`, `attempts_max`, `class`, `delay_ms`, `error` |
+/// | succeeded after failures | INFO | `event=recovered`, `operation`, `idempotency`, `attempts`, `elapsed_ms` |
+/// | gave up | WARN | `event=gave_up`, `operation`, `idempotency`, `attempts`, `elapsed_ms`, `class`, `reason`, `error` |
 ///
-/// `key` is null without an idempotency key; `error` is one line with all causes.
+/// `idempotency` is null without an idempotency key; `error` is one line with all causes.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry<'a, F> {
     policy: Policy,
@@ -125,7 +125,7 @@ impl<'a, F: Effects> Retry<'a, F> {
         let delay_ms = millis(delay);
         log::warn!(
             target: TARGET,
-            event = "attempt_failed", operation, key = self.key, attempt, attempts_max = self.policy.attempts_max,
+            event = "attempt_failed", operation, idempotency = self.key, attempt, attempts_max = self.policy.attempts_max,
             class = class.as_str(), delay_ms, error:% = Chain(error);
             "{operation}: attempt {attempt} failed, waiting {delay:?}"
         );
@@ -135,7 +135,7 @@ impl<'a, F: Effects> Retry<'a, F> {
         let elapsed_ms = millis(elapsed);
         log::info!(
             target: TARGET,
-            event = "recovered", operation, key = self.key, attempts, elapsed_ms;
+            event = "recovered", operation, idempotency = self.key, attempts, elapsed_ms;
             "{operation}: succeeded at attempt {attempts}"
         );
     }
@@ -143,24 +143,10 @@ impl<'a, F: Effects> Retry<'a, F> {
     fn log_gave_up<E: Error>(&self, gave_up: &GaveUp<E>) {
         log::warn!(
             target: TARGET,
-            event = "gave_up", operation = gave_up.operation.as_str(), key = self.key, attempts = gave_up.attempts,
+            event = "gave_up", operation = gave_up.operation.as_str(), idempotency = self.key, attempts = gave_up.attempts,
             elapsed_ms = millis(gave_up.elapsed), class = gave_up.class.as_str(), reason = gave_up.reason.as_str(),
             error:% = Chain(&*gave_up.source);
             "{gave_up}"
         );
     }
-}
-
-/// An error with its causes: a retried error is seen nowhere else.
-struct Chain<'a>(&'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        std::iter::successors(self.0.source(), |&cause| cause.source()).try_for_each(|cause| write!(f, ": {cause}"))
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -76,10 +76,10 @@ fn a_recovery_is_told() {
     });
     let expected = [
         "WARN trading_resilience::retry get account: attempt 1 failed, waiting 1s | event=attempt_failed \
-         operation=get account key=None attempt=1 attempts_max=3 class=transient delay_ms=1000 \
+         operation=get account idempotency=None attempt=1 attempts_max=3 class=transient delay_ms=1000 \
          error=alpaca GET /v2/account could not be sent: connection refused",
         "INFO trading_resilience::retry get account: succeeded at attempt 2 | event=recovered operation=get account \
-         key=None attempts=2 elapsed_ms=1000",
+         idempotency=None attempts=2 elapsed_ms=1000",
     ];
     assert_eq!(lines, expected);
 }
@@ -92,7 +92,7 @@ fn giving_up_is_told_once() {
         assert!(policy.idempotent("key-1").effects(&world).run("get account", |_| Err::<(), _>(refused())).is_err());
     });
     let expected = ["WARN trading_resilience::retry get account: gave up after 1 attempt in 0ns: no attempts left | \
-                     event=gave_up operation=get account key=key-1 attempts=1 elapsed_ms=0 class=transient \
+                     event=gave_up operation=get account idempotency=key-1 attempts=1 elapsed_ms=0 class=transient \
                      reason=attempts_used error=alpaca GET /v2/account could not be sent: connection refused"];
     assert_eq!(lines, expected);
 }

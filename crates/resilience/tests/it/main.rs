@@ -1,13 +1,17 @@
 //! What the crate promises to its callers, one module a subject.
 
+/// Failed calls of the outside APIs: what each answer means.
+mod api;
 /// Which io errors are worth another attempt.
 mod class;
 /// The waits: how many, how long, never above the cap.
 mod delays;
-/// Each error: class, code, text and JSON.
+/// Each error: code, text, JSON and line.
 mod errors;
 /// What a retry tells the log.
 mod events;
+/// What headers say about coming back.
+mod headers;
 /// Retries from call to outcome, on virtual time.
 mod run;
 /// A world in which time passes only when somebody sleeps.
