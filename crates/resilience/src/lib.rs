@@ -1,14 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+mod cancel;
 mod class;
+mod effects;
 mod error;
 mod headers;
+mod observer;
 mod redaction;
 pub mod retry;
 
+pub use cancel::Cancel;
 pub use class::{Class, Classify};
+pub use effects::{Effects, Started, System};
 pub use error::{
     AgentError, Api, ApiError, Code, ConfigurationError, DataError, DatabaseError, Error, ErrorKind, Failure,
     InvalidTicker, Method, PositionError, Refusal, SchedulingError, Severity, TimedOut, TradingError, ValidationError,
 };
 pub use headers::RateHeaders;
+pub use observer::{Event, LogObserver, Observer};

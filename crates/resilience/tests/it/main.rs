@@ -2,6 +2,9 @@
 
 /// Failed calls of the outside APIs: what each answer means.
 mod api;
+/// Retries in async code, on Tokio's paused clock.
+#[cfg(feature = "tokio")]
+mod asynchronous;
 /// Which io errors are worth another attempt.
 mod class;
 /// The waits: how many, how long, never above the cap.
@@ -12,6 +15,8 @@ mod errors;
 mod events;
 /// What headers say about coming back.
 mod headers;
+/// What ends a retry before its attempts are used: nesting, cancelling, a predicate; and policies that make no sense.
+mod limits;
 /// Retries from call to outcome, on virtual time.
 mod run;
 /// A world in which time passes only when somebody sleeps.
