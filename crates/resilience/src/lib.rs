@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod breaker;
 mod cancel;
 mod class;
 mod effects;
@@ -9,6 +10,7 @@ mod observer;
 mod redaction;
 pub mod retry;
 
+pub use breaker::{BreakerOptions, BreakerReport, BreakerState, CircuitBreaker, Permit};
 pub use cancel::Cancel;
 pub use class::{Class, Classify};
 pub use effects::{Effects, Started, System};

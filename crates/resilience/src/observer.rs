@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use crate::breaker::BreakerState;
 use crate::class::Class;
 use crate::error::{Chain, millis};
 use crate::retry::Reason;
@@ -69,6 +70,17 @@ pub enum Event<'a> {
         /// The last failure.
         error: &'a (dyn Error + 'a),
     },
+    /// A circuit breaker went from one state to another.
+    BreakerChanged {
+        /// The breaker's name.
+        breaker: &'a str,
+        /// Where it was.
+        from: BreakerState,
+        /// Where it is.
+        to: BreakerState,
+        /// Why.
+        reason: &'a str,
+    },
 }
 
 /// Is told what happens. Called on the thread it happens on, outside all locks: it may be slow, at the caller's cost.
@@ -109,6 +121,7 @@ impl<F: Fn(&Event<'_>) + Sync> Observer for F {
 /// | an attempt failed | DEBUG | `event=attempt_failed`, `operation`, `attempt`, `class`, `error` |
 /// | waiting | WARN | `event=waiting`, `operation`, `idempotency`, `attempt`, `attempts_max`, `class`, `delay_ms`, `error` |
 /// | recovered | INFO | `event=recovered`, `operation`, `idempotency`, `attempts`, `elapsed_ms` |
+/// | breaker changed | WARN when it opens, else INFO | `event=breaker_changed`, `breaker`, `from`, `to`, `reason` |
 /// | gave up | WARN | `event=gave_up`, `operation`, `idempotency`, `attempts`, `elapsed_ms`, `class`, `reason`, `come_back_after_ms`, `error` |
 ///
 /// What is not known is null. `error` is one line with all causes, without secrets.
@@ -137,6 +150,17 @@ impl Observer for LogObserver {
                 event = "recovered", operation, idempotency, attempts, elapsed_ms = millis(elapsed);
                 "{operation}: succeeded at attempt {attempts}"
             ),
+            Event::BreakerChanged { breaker, from, to, reason } => {
+                let level = match to {
+                    BreakerState::Open | BreakerState::ForcedOpen => log::Level::Warn,
+                    BreakerState::Closed | BreakerState::HalfOpen | BreakerState::Disabled => log::Level::Info,
+                };
+                log::log!(
+                    target: TARGET, level,
+                    event = "breaker_changed", breaker, from = from.as_str(), to = to.as_str(), reason;
+                    "breaker {breaker} is {}: {reason}", to.as_str()
+                );
+            }
             Event::GaveUp { operation, idempotency, attempts, elapsed, class, reason, come_back_after, error } => {
                 log::warn!(
                     target: TARGET,

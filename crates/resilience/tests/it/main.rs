@@ -5,6 +5,10 @@ mod api;
 /// Retries in async code, on Tokio's paused clock.
 #[cfg(feature = "tokio")]
 mod asynchronous;
+/// The breaker: its rates, its probes, its changes by hand, and what it tells.
+mod breaker;
+/// The breaker beside a model of it that remembers every call, through random lives.
+mod breaker_model;
 /// Which io errors are worth another attempt.
 mod class;
 /// The waits: how many, how long, never above the cap.
