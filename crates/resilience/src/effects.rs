@@ -1,6 +1,6 @@
 //! What the crate takes from the outside world, so that a test can give it another.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::cancel::Cancel;
 
@@ -10,6 +10,11 @@ use crate::cancel::Cancel;
 pub trait Effects {
     /// Returns the monotonic time.
     fn now(&self) -> Instant;
+
+    /// Returns the time of day, for what outlives the process. The default is the system's.
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
 
     /// Returns after `duration`, or later; earlier only when `cancel` is cancelled.
     fn sleep(&self, duration: Duration, cancel: Option<&Cancel>);
@@ -42,6 +47,10 @@ pub trait Effects {
 impl<T: Effects> Effects for &T {
     fn now(&self) -> Instant {
         (**self).now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        (**self).wall()
     }
 
     fn sleep(&self, duration: Duration, cancel: Option<&Cancel>) {

@@ -6,6 +6,7 @@ mod class;
 mod effects;
 mod error;
 mod headers;
+mod limiter;
 mod observer;
 mod redaction;
 pub mod retry;
@@ -19,4 +20,5 @@ pub use error::{
     InvalidTicker, Method, PositionError, Refusal, SchedulingError, Severity, TimedOut, TradingError, ValidationError,
 };
 pub use headers::RateHeaders;
+pub use limiter::{LimiterOptions, Priority, Quota, QuotaUse, RateLimiter, Slot};
 pub use observer::{Event, LogObserver, Observer};

@@ -19,6 +19,8 @@ mod errors;
 mod events;
 /// What headers say about coming back.
 mod headers;
+/// The limiter: all quotas at once, priorities, waiting, what it learns, and what it keeps beyond a process.
+mod limiter;
 /// What ends a retry before its attempts are used: nesting, cancelling, a predicate; and policies that make no sense.
 mod limits;
 /// Retries from call to outcome, on virtual time.

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use trading_resilience::{Cancel, Class, Classify, Effects};
 
@@ -57,6 +57,10 @@ impl Effects for World {
     fn sleep(&self, duration: Duration, _cancel: Option<&Cancel>) {
         self.slept.borrow_mut().push(duration);
         self.pass(duration + self.oversleep);
+    }
+
+    fn wall(&self) -> SystemTime {
+        UNIX_EPOCH + secs(1_795_444_200) + self.now.get()
     }
 
     fn seed(&self) -> u64 {
