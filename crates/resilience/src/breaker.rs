@@ -1,7 +1,6 @@
 //! Holds calls back from a dependency that is not well, and finds out when it is again.
 
 mod machine;
-mod window;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,7 +67,7 @@ impl BreakerOptions {
             open_cap,
             probes,
         } = self;
-        if window.as_nanos() < u128::from(window::BUCKETS) {
+        if window.as_nanos() < u128::from(crate::window::BUCKETS) {
             return refuse("window", "be above zero", window);
         }
         if *calls_min < 1 {
@@ -191,6 +190,13 @@ impl CircuitBreaker {
     #[must_use]
     pub fn observed_by(self, observer: Arc<dyn Observer + Send>) -> Self {
         Self { observer, ..self }
+    }
+
+    /// A breaker of the same kind that nothing has happened to, and that tells nobody.
+    pub(crate) fn fresh(&self) -> Self {
+        let options = self.machine().options();
+        let silent: Arc<dyn Observer + Send> = Arc::new(|_: &Event<'_>| {});
+        Self { name: self.name.clone(), machine: Mutex::new(Machine::new(options)), observer: silent }
     }
 
     /// Asks to make a call at `now`.

@@ -200,9 +200,10 @@ impl RateLimiter {
         wait_max: Duration,
         cancel: Option<&Cancel>,
     ) -> Result<Slot, Refusal> {
-        self.acquire_at(effects, priority, wait_max, cancel, effects.now())
+        self.acquire_at(effects, priority, wait_max, cancel, effects.now()).map(|(slot, _)| slot)
     }
 
+    /// Returns also when there was room.
     #[inline]
     pub(crate) fn acquire_at(
         &self,
@@ -211,15 +212,16 @@ impl RateLimiter {
         wait_max: Duration,
         cancel: Option<&Cancel>,
         now: Instant,
-    ) -> Result<Slot, Refusal> {
+    ) -> Result<(Slot, Instant), Refusal> {
         let slot = match self.try_acquire(priority, now) {
-            Ok(slot) => slot,
+            Ok(slot) => (slot, now),
             Err(refusal) => {
                 let mut wait = Wait::begin(self, refusal, priority, wait_max, now)?;
                 loop {
                     effects.sleep(wait.next, cancel);
-                    if let Some(slot) = wait.again(effects.now(), cancel)? {
-                        break slot;
+                    let now = effects.now();
+                    if let Some(slot) = wait.again(now, cancel)? {
+                        break (slot, now);
                     }
                 }
             }
@@ -240,21 +242,39 @@ impl RateLimiter {
         wait_max: Duration,
         cancel: Option<&Cancel>,
     ) -> Result<Slot, Refusal> {
-        let now = effects.now();
+        self.acquire_async_at(effects, priority, wait_max, cancel, effects.now()).await.map(|(slot, _)| slot)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn acquire_async_at(
+        &self,
+        effects: &impl Effects,
+        priority: Priority,
+        wait_max: Duration,
+        cancel: Option<&Cancel>,
+        now: Instant,
+    ) -> Result<(Slot, Instant), Refusal> {
         let slot = match self.try_acquire(priority, now) {
-            Ok(slot) => slot,
+            Ok(slot) => (slot, now),
             Err(refusal) => {
                 let mut wait = Wait::begin(self, refusal, priority, wait_max, now)?;
                 loop {
                     effects.sleep_async(wait.next, cancel).await;
-                    if let Some(slot) = wait.again(effects.now(), cancel)? {
-                        break slot;
+                    let now = effects.now();
+                    if let Some(slot) = wait.again(now, cancel)? {
+                        break (slot, now);
                     }
                 }
             }
         };
         self.saved(effects);
         Ok(slot)
+    }
+
+    /// A limiter of the same kind that no call was made under, and that saves nothing.
+    pub(crate) fn fresh(&self) -> Self {
+        let options = self.ledger().options().clone();
+        Self { ledger: Mutex::new(Ledger::new(options)), save: None }
     }
 
     /// Gives back the room for a call that was not made.

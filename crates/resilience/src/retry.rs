@@ -31,6 +31,7 @@ use crate::error::ValidationError;
 use crate::observer::Observer;
 
 pub use delays::{Delays, Jitter};
+pub(crate) use gate::Gate;
 pub use gate::OnlyIf;
 pub use gave_up::{GaveUp, Reason};
 pub use run::{Attempt, Retry};

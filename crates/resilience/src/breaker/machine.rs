@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::breaker::window::{Counts, Window};
 use crate::breaker::{BreakerOptions, BreakerReport, BreakerState};
+use crate::window::Window;
 
 /// One call that was let through.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,8 @@ pub(super) struct Machine {
     reason: String,
     epoch: u64,
     opened_in_a_row: u32,
-    window: Window,
+    /// Calls, failures, slow calls.
+    window: Window<3>,
     /// The latest moment it was told: threads may bring theirs in another order.
     latest: Option<Instant>,
 }
@@ -68,6 +69,10 @@ impl Machine {
             window: Window::new(options.window),
             latest: None,
         }
+    }
+
+    pub(super) fn options(&self) -> BreakerOptions {
+        self.options
     }
 
     /// Lets a call through, or says when to come back.
@@ -111,7 +116,7 @@ impl Machine {
                 if verdict == Verdict::Nothing {
                     return None;
                 }
-                self.window.add(verdict == Verdict::Failure, slow, now);
+                self.window.add([true, verdict == Verdict::Failure, slow], now);
                 // A success at the usual speed makes no rate worse.
                 if verdict == Verdict::Failure || slow { self.judge(now) } else { None }
             }
@@ -147,7 +152,7 @@ impl Machine {
 
     pub(super) fn report(&mut self, now: Instant) -> BreakerReport {
         let now = self.at(now);
-        let Counts { calls, failures, slow } = self.window.counts(now);
+        let [calls, failures, slow] = self.window.counts(now);
         let come_back_after = match self.state {
             State::Closed | State::Disabled => Some(Duration::ZERO),
             State::HalfOpen { granted, .. } if granted < self.options.probes => Some(Duration::ZERO),
@@ -166,7 +171,7 @@ impl Machine {
     }
 
     fn judge(&mut self, now: Instant) -> Option<Box<Change>> {
-        let Counts { calls, failures, slow } = self.window.counts(now);
+        let [calls, failures, slow] = self.window.counts(now);
         if calls < self.options.calls_min {
             return None;
         }

@@ -1,11 +1,15 @@
 //! Retries in async code, on Tokio's paused clock.
 
 use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
-use trading_resilience::retry::{Jitter, Policy, Reason};
-use trading_resilience::{Cancel, Class, Classify};
+use trading_resilience::retry::{Attempt, Jitter, Policy, Reason};
+use trading_resilience::{
+    BreakerOptions, BudgetOptions, CallError, Cancel, CircuitBreaker, Class, Classify, Effects, Guard, LimiterOptions,
+    Quota, RateLimiter, RetryBudget, System, TimedOut,
+};
 
 use crate::world::{Failed, TRANSIENT, UNKNOWN, World, secs, told};
 
@@ -128,4 +132,78 @@ async fn what_timed_out_is_unknown() {
     let elapsed = timeout(secs(1), std::future::pending::<()>()).await.unwrap_err();
     assert_eq!(elapsed.class(), Class::Unknown);
     assert_eq!(io::Error::from(elapsed).class(), Class::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_abandons_what_takes_too_long() {
+    let breaker = Arc::new(CircuitBreaker::new("alpaca", BreakerOptions::default()).expect("it makes sense"));
+    let guard = Guard::new(POLICY).breaker(Arc::clone(&breaker)).time_out(secs(5));
+    let started = Instant::now();
+    let silent = async |attempt: Attempt| {
+        assert_eq!(attempt.remaining, Some(secs(5)));
+        std::future::pending::<Result<(), Failed>>().await
+    };
+    let gave_up = guard.run_async("place order", silent).await.unwrap_err();
+    let timed_out = CallError::TimedOut(TimedOut { limit: secs(5) });
+    assert_eq!((gave_up.attempts, gave_up.reason, *gave_up.source), (1, Reason::NoKey, timed_out));
+    assert_eq!(started.elapsed(), secs(5));
+    let gave_up = guard.idempotent("order-1").run_async("place order", silent).await.unwrap_err();
+    assert_eq!((gave_up.attempts, gave_up.elapsed), (4, secs(4 * 5 + 1 + 2 + 4)));
+    assert_eq!(breaker.report(System.now()).failures, 5);
+    // A dropped future is no sign of health either.
+    timeout(secs(1), guard.run_async("dropped", silent)).await.unwrap_err();
+    assert_eq!(breaker.report(System.now()).failures, 6);
+}
+
+#[tokio::test]
+async fn a_guard_does_the_same_in_both_worlds() {
+    for seed in 0..300 {
+        let play = |seed| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let quota = Quota { calls: random.u32(1..6), per: secs(20) };
+            let options = BreakerOptions { calls_min: random.u32(2..9), ..BreakerOptions::default() };
+            let budget = BudgetOptions { floor: random.u32(0..6), ..BudgetOptions::default() };
+            let guard = Guard::new(Policy { deadline: random.bool().then(|| secs(30)), ..POLICY })
+                .limiter(Arc::new(RateLimiter::new(LimiterOptions::of(&[quota])).unwrap()), secs(random.u64(0..20)))
+                .breaker(Arc::new(CircuitBreaker::new("x", options).unwrap()))
+                .budget(Arc::new(RetryBudget::new(budget).unwrap()));
+            (guard, random)
+        };
+        let call = |random: &mut fastrand::Rng, world: &World| {
+            world.pass(Duration::from_millis(random.u64(0..2_000)));
+            match random.u8(0..4) {
+                0 => Ok(()),
+                1 => Err(told(random.u64(0..9))),
+                _ => Err(TRANSIENT),
+            }
+        };
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        let (world, (guard, mut random)) = (World::new(seed), play(seed));
+        let guard = guard.effects(&world);
+        for _ in 0..6 {
+            one.push(format!("{:?}", guard.run("play", |_| call(&mut random, &world))));
+        }
+        let (shadow, (guard, random)) = (World::new(seed), play(seed));
+        let guard = guard.effects(&shadow);
+        let random = Mutex::new(random);
+        for _ in 0..6 {
+            let play = async |_| call(&mut random.lock().unwrap(), &shadow);
+            other.push(format!("{:?}", guard.run_async("play", play).await));
+        }
+        assert_eq!(one, other, "seed {seed}");
+        assert_eq!(world.slept(), shadow.slept(), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guarded_call_can_be_spawned() {
+    let limiter = Arc::new(RateLimiter::new(LimiterOptions::of(&[Quota::per_minute(2)])).unwrap());
+    let guard = Guard::new(POLICY).limiter(limiter, secs(60)).time_out(secs(1));
+    let started = Instant::now();
+    let task = tokio::spawn(async move {
+        let call = async |attempt: Attempt| if attempt.number < 3 { Err(TRANSIENT) } else { Ok(attempt.number) };
+        guard.run_async("play", call).await.map_err(|gave_up| gave_up.to_string())
+    });
+    assert_eq!(task.await.unwrap(), Ok(3));
+    assert_eq!(started.elapsed(), secs(60));
 }

@@ -17,6 +17,8 @@ mod delays;
 mod errors;
 /// What a retry tells the log.
 mod events;
+/// The guard: its order, what each part does to the others, and what it proves.
+mod guard;
 /// What headers say about coming back.
 mod headers;
 /// The limiter: all quotas at once, priorities, waiting, what it learns, and what it keeps beyond a process.
