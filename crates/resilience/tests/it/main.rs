@@ -1,5 +1,7 @@
 //! What the crate promises to its callers, one module a subject.
 
+/// A success at once allocates nothing.
+mod allocation;
 /// Failed calls of the outside APIs: what each answer means.
 mod api;
 /// Retries in async code, on Tokio's paused clock.
