@@ -29,5 +29,7 @@ mod limiter;
 mod limits;
 /// Retries from call to outcome, on virtual time.
 mod run;
+/// A local HTTP server that misbehaves, and a real client in its way.
+mod server;
 /// A world in which time passes only when somebody sleeps.
 mod world;
