@@ -31,5 +31,7 @@ mod limits;
 mod run;
 /// A local HTTP server that misbehaves, and a real client in its way.
 mod server;
+/// How much comes with the crate.
+mod size;
 /// A world in which time passes only when somebody sleeps.
 mod world;
