@@ -314,3 +314,18 @@ fn the_defaults_are_these() {
     };
     assert_eq!(BreakerOptions::default(), expected);
 }
+
+#[test]
+fn threads_share_the_probes() {
+    let stage = Stage::open();
+    stage.pass(secs(10));
+    let (breaker, now) = (&stage.breaker, stage.now());
+    let probe = || (0..50).filter_map(|_| breaker.permit(now).ok()).collect::<Vec<_>>();
+    let permits: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(probe)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(permits.len(), 2);
+    permits.into_iter().for_each(|permit| permit.finish(None, now));
+    stage.check(BreakerState::Closed, "all probes succeeded");
+}

@@ -363,3 +363,16 @@ fn scenarios_come_in_their_order() {
     let scenarios: Vec<Scenario> = Guard::new(POLICY).simulate(0).outcomes.iter().map(|one| one.scenario).collect();
     assert_eq!(scenarios, [Scenario::Slow, Scenario::Refusing, Scenario::Well]);
 }
+
+#[test]
+fn threads_share_the_bulkhead() {
+    let bulkhead = Bulkhead::new(NonZeroU32::new(5).expect("not zero"));
+    let entered = |_: u32| (0..50).filter_map(|_| bulkhead.enter().ok()).collect::<Vec<_>>();
+    let entries: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|number| scope.spawn(move || entered(number))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!((entries.len(), bulkhead.calls()), (5, 5));
+    drop(entries);
+    assert_eq!(bulkhead.calls(), 0);
+}

@@ -340,3 +340,15 @@ async fn those_who_wait_go_by_priority() {
     let waited = limiter.acquire_async(&System, Order, secs(10), None).await;
     assert_eq!(waited, Err(spent(60)));
 }
+
+#[test]
+fn threads_share_it_exactly() {
+    let (world, limiter) = (World::new(0), limiter(&[Quota::per_minute(500)]));
+    let now = world.now();
+    let take = || (0..200).filter(|_| limiter.try_acquire(Order, now).is_ok()).count();
+    let taken: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    });
+    assert_eq!(taken, 500);
+}
