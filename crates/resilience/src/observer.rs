@@ -162,12 +162,13 @@ impl Observer for LogObserver {
                 );
             }
             Event::GaveUp { operation, idempotency, attempts, elapsed, class, reason, come_back_after, error } => {
+                let plural = if attempts == 1 { "" } else { "s" };
                 log::warn!(
                     target: TARGET,
                     event = "gave_up", operation, idempotency, attempts, elapsed_ms = millis(elapsed),
                     class = class.as_str(), reason = reason.as_str(),
                     come_back_after_ms = come_back_after.map(millis), error:% = Chain(error);
-                    "{operation}: gave up after {attempts} attempts in {elapsed:?}: {reason}"
+                    "{operation}: gave up after {attempts} attempt{plural} in {elapsed:?}: {reason}"
                 );
             }
         }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, Once};
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Log, Metadata, Record};
 use trading_resilience::retry::{Attempt, Jitter, Policy};
-use trading_resilience::{Api, ApiError, Event, Method};
+use trading_resilience::{Api, ApiError, BreakerOptions, CircuitBreaker, Class, Effects, Event, Method};
 
 use crate::world::{World, secs};
 
@@ -96,7 +96,7 @@ fn giving_up_is_told_once() {
     let expected = [
         "DEBUG trading_resilience get account: attempt 1 failed | event=attempt_failed operation=get account attempt=1 \
          class=transient error=alpaca GET /v2/account could not be sent: sent Bearer [redacted]",
-        "WARN trading_resilience get account: gave up after 1 attempts in 0ns: no attempts left | event=gave_up \
+        "WARN trading_resilience get account: gave up after 1 attempt in 0ns: no attempts left | event=gave_up \
          operation=get account idempotency=order-1 attempts=1 elapsed_ms=0 class=transient reason=attempts_used \
          come_back_after_ms=None error=alpaca GET /v2/account could not be sent: sent Bearer [redacted]",
     ];
@@ -133,4 +133,22 @@ fn an_observer_is_told_instead_of_the_log() {
         "gave up attempts_used None",
     ];
     assert_eq!(told.into_inner().unwrap(), expected);
+}
+
+#[test]
+fn a_breakers_changes_are_told() {
+    let options = BreakerOptions { calls_min: 1, ..BreakerOptions::default() };
+    let breaker = CircuitBreaker::new("alpaca", options).expect("it makes sense");
+    let world = World::new(0);
+    let lines = captured(|| {
+        breaker.permit(world.now()).expect("it is closed").finish(Some(Class::Transient), world.now());
+        breaker.reset("well again", world.now());
+    });
+    let expected = [
+        "WARN trading_resilience breaker alpaca is open: 1 of 1 calls failed | event=breaker_changed breaker=alpaca \
+         from=closed to=open reason=1 of 1 calls failed",
+        "INFO trading_resilience breaker alpaca is closed: well again | event=breaker_changed breaker=alpaca from=open \
+         to=closed reason=well again",
+    ];
+    assert_eq!(lines, expected);
 }
