@@ -13,6 +13,8 @@ use crate::limiter::QuotaUse;
 use crate::observer::Event;
 use crate::retry::{Attempt, Jitter, Policy};
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 /// An adversary that a guard is run against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,7 +72,8 @@ pub struct Simulation {
 
 impl<F: Effects> Guard<F> {
     /// Runs `operations` operations, one after the other, through copies of all parts that nothing has happened to, on
-    /// virtual time, against each [`Scenario`]. Takes no real time, and leaves the guard alone.
+    /// virtual time, against each [`Scenario`]. Takes no real time, and leaves the guard alone. A call or a wait of more than a
+    /// year counts as a year, and of more than 1,000 attempts the first 1,000 are watched; the bounds are not cut.
     ///
     /// ```
     /// use std::time::Duration;
@@ -159,7 +162,8 @@ impl Scenario {
             Self::Slow => {
                 world.pass(attempt.remaining.unwrap_or_default());
                 // Just short of the deadline, where the retry would give up.
-                let left = policy.deadline.map(|deadline| (began + deadline).saturating_sub(world.elapsed.get()));
+                let left =
+                    policy.deadline.map(|deadline| began.saturating_add(deadline).saturating_sub(world.elapsed.get()));
                 let longest =
                     left.map_or(policy.cap, |left| left.saturating_sub(Duration::from_nanos(1)).min(policy.cap));
                 Err(Failed(Class::RateLimited { retry_after: Some(longest) }))
@@ -203,8 +207,9 @@ struct Virtual {
 }
 
 impl Virtual {
+    /// No single step is longer than a year: beyond that the clock would overflow, and then stand still.
     fn pass(&self, time: Duration) {
-        self.elapsed.set(self.elapsed.get().saturating_add(time));
+        self.elapsed.set(self.elapsed.get().saturating_add(time.min(YEAR)));
     }
 }
 

@@ -376,3 +376,10 @@ fn threads_share_the_bulkhead() {
     drop(entries);
     assert_eq!(bulkhead.calls(), 0);
 }
+
+#[test]
+fn a_simulation_of_endless_patience_ends() {
+    let policy = Policy { attempts_max: u32::MAX, cap: Duration::MAX, deadline: Some(Duration::MAX), ..POLICY };
+    let simulation = Guard::new(policy).time_out(Duration::MAX).limiter(limiter(10), Duration::MAX).simulate(2);
+    assert_eq!((simulation.duration_bound, simulation.calls_bound), (Some(Duration::MAX), u32::MAX));
+}
