@@ -1,5 +1,7 @@
 //! What a failure means for whoever asks "again?": the one question that every error of the system answers.
 
+mod foreign;
+
 use std::fmt;
 use std::io;
 use std::time::Duration;

@@ -1,25 +1,52 @@
 //! The system-wide error: one [`Error`] that holds any area's failure, and what every reader of it wants to know.
 //!
-//! An area has a type of its own with named fields ([`ApiError`], [`TradingError`], [`ValidationError`]), which is
-//! what functions of that area return. [`Error`] is for code that calls several areas: `?` converts. It adds context
-//! and renders to JSON; [`ErrorKind`] gives the typed error back.
+//! An area has a type of its own with named fields ([`ApiError`], [`TradingError`], …), which is what functions of that
+//! area return. [`Error`] is for code that calls several areas: `?` converts. It adds context, knows its time, and
+//! renders to JSON or to a line; [`ErrorKind`] gives the typed error back.
 
+mod agent;
 mod api;
+mod body;
+mod chain;
 mod code;
+mod configuration;
+mod data;
+mod database;
+mod guard;
+mod judgement;
+mod position;
+mod rendering;
+mod scheduling;
 mod trading;
 mod validation;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
+use std::time::Duration;
 
-use serde_json::{Map, Value};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::class::{Class, Classify};
-use crate::retry::GaveUp;
+use crate::redaction::shown_as;
 
+pub use agent::AgentError;
 pub use api::{Api, ApiError, Failure, Method};
-pub use code::Code;
+pub(crate) use chain::Chain;
+pub use code::{Code, Severity};
+pub use configuration::ConfigurationError;
+pub use data::DataError;
+pub use database::DatabaseError;
+pub use guard::{Refusal, TimedOut};
+pub use position::PositionError;
+pub use scheduling::SchedulingError;
 pub use trading::TradingError;
-pub use validation::ValidationError;
+pub use validation::{InvalidTicker, ValidationError};
+
+/// What caused an error, of whatever type.
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// How many facts an error keeps. Arbitrary: more is a dump, not a context.
+const CONTEXT_MAX: usize = 16;
 
 /// Any failure of the system, with its context.
 ///
@@ -27,15 +54,13 @@ pub use validation::ValidationError;
 /// size, so that a `Result` stays small.
 ///
 /// ```
-/// use trading_resilience::{Code, Error, ErrorKind, TradingError};
+/// use trading_resilience::{Code, Error, ErrorKind, Severity, TradingError};
 ///
 /// let error = Error::from(TradingError::MarketClosed { next_open: None }).with("agent_id", "pelosi");
 /// assert_eq!(error.code(), Code::TradingMarketClosed);
+/// assert_eq!(error.severity(), Severity::Info);
 /// assert!(matches!(error.kind(), ErrorKind::Trading(TradingError::MarketClosed { .. })));
-/// assert_eq!(
-///     error.to_json().to_string(),
-///     r#"{"code":"TRADING_MARKET_CLOSED","class":"permanent","message":"market is closed","details":{"next_open":null},"context":{"agent_id":"pelosi"}}"#
-/// );
+/// assert_eq!(error.report(), "TRADING_MARKET_CLOSED: market is closed (agent_id=pelosi)");
 /// ```
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
@@ -44,29 +69,85 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     class: Class,
+    time: DateTime<Utc>,
+    backtrace: Backtrace,
     context: Vec<(&'static str, String)>,
+    context_dropped: u32,
 }
 
-/// The typed failure inside an [`Error`], by area.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A call to one of the outside APIs.
+/// Writes [`ErrorKind`] and what each of its types can do from one list, so that no area can be forgotten in one of them.
+macro_rules! areas {
+    ($($(#[$doc:meta])+ $variant:ident($type:ty),)+) => {
+        /// The typed failure inside an [`Error`], by area.
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $($(#[$doc])+ $variant($type),)+
+        }
+
+        impl ErrorKind {
+            fn code(&self) -> Code {
+                match self {
+                    $(Self::$variant(error) => error.code(),)+
+                }
+            }
+
+            fn details(&self) -> serde_json::Value {
+                match self {
+                    $(Self::$variant(error) => error.details(),)+
+                }
+            }
+
+            fn as_error(&self) -> &(dyn std::error::Error + 'static) {
+                match self {
+                    $(Self::$variant(error) => error,)+
+                }
+            }
+        }
+
+        $(
+            impl From<$type> for Error {
+                #[track_caller]
+                fn from(error: $type) -> Self {
+                    let class = error.class();
+                    Self::new(ErrorKind::$variant(error), class)
+                }
+            }
+        )+
+    };
+}
+
+areas! {
+    /// A call to one of the outside APIs, its rate limits among them.
     Api(ApiError),
     /// A refusal to trade, by the broker or by the market's hours.
     Trading(TradingError),
+    /// An agent that could not do its work.
+    Agent(AgentError),
+    /// A position that is not what it should be.
+    Position(PositionError),
+    /// A job that did not run when it should have.
+    Scheduling(SchedulingError),
     /// A value that breaks a rule.
     Validation(ValidationError),
+    /// A text that is not a ticker.
+    InvalidTicker(InvalidTicker),
+    /// Data that could not be processed, or not all of it.
+    Data(DataError),
+    /// A setting that is missing or wrong.
+    Configuration(ConfigurationError),
+    /// The database.
+    Database(DatabaseError),
+    /// A call that took longer than it may.
+    TimedOut(TimedOut),
+    /// A call that a guard did not let through.
+    Refused(Refusal),
 }
 
 impl Error {
-    fn new(kind: ErrorKind) -> Self {
-        let class = match &kind {
-            ErrorKind::Api(error) => error.class(),
-            ErrorKind::Trading(error) => error.class(),
-            ErrorKind::Validation(error) => error.class(),
-        };
-        Self(Box::new(Inner { kind, class, context: Vec::new() }))
+    fn new(kind: ErrorKind, class: Class) -> Self {
+        let backtrace = Backtrace::capture();
+        Self(Box::new(Inner { kind, class, time: Utc::now(), backtrace, context: Vec::new(), context_dropped: 0 }))
     }
 
     /// Returns the typed failure, to be matched on.
@@ -78,21 +159,40 @@ impl Error {
     /// Returns the stable code of the failure.
     #[must_use]
     pub fn code(&self) -> Code {
-        match &self.0.kind {
-            ErrorKind::Api(error) => error.code(),
-            ErrorKind::Trading(error) => error.code(),
-            ErrorKind::Validation(error) => error.code(),
-        }
+        self.0.kind.code()
+    }
+
+    /// Returns how much the failure matters.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.code().severity()
+    }
+
+    /// Returns when it happened: when this error was made, unless [`at`](Self::at) said otherwise.
+    #[must_use]
+    pub fn time(&self) -> DateTime<Utc> {
+        self.0.time
+    }
+
+    /// Says when it happened, for those who know better than the system's clock.
+    #[must_use]
+    pub fn at(mut self, time: DateTime<Utc>) -> Self {
+        self.0.time = time;
+        self
     }
 
     /// Adds a fact about where it happened. A key given again keeps its place and takes the new value.
+    ///
+    /// At most 16 keys are kept, and 512 bytes of each value; the value of a key that names a secret is redacted.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl fmt::Display) -> Self {
-        let value = value.to_string();
-        let context = &mut self.0.context;
+        let value = shown_as(key, &value.to_string());
+        let Inner { context, context_dropped, .. } = &mut *self.0;
+        let room = context.len() < CONTEXT_MAX;
         match context.iter_mut().find(|(present, _)| *present == key) {
             Some((_, present)) => *present = value,
-            None => context.push((key, value)),
+            None if room => context.push((key, value)),
+            None => *context_dropped = context_dropped.saturating_add(1),
         }
         self
     }
@@ -102,99 +202,53 @@ impl Error {
         self.0.context.iter().map(|(key, value)| (*key, value.as_str()))
     }
 
-    /// Renders the error as one JSON object.
-    ///
-    /// Keys, in this order: `code`, `class`, `message` (the `Display`), `details` (the typed fields; their keys
-    /// depend on the code, absent values are `null`, amounts are strings, times RFC 3339, durations `…_ms`), `context`
-    /// (key → text; absent when empty), `causes` (from the nearest to the root; absent when there are none).
+    /// Takes a backtrace here, whatever the environment says.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let mut json = Map::new();
-        json.insert("code".to_owned(), self.code().as_str().into());
-        json.insert("class".to_owned(), self.0.class.as_str().into());
-        json.insert("message".to_owned(), self.to_string().into());
-        let details = match &self.0.kind {
-            ErrorKind::Api(error) => error.details(),
-            ErrorKind::Trading(error) => error.details(),
-            ErrorKind::Validation(error) => error.details(),
-        };
-        json.insert("details".to_owned(), details);
-        if !self.0.context.is_empty() {
-            let context = self.context().map(|(key, value)| (key.to_owned(), value.into())).collect();
-            json.insert("context".to_owned(), Value::Object(context));
-        }
-        let causes: Vec<Value> = std::iter::successors(std::error::Error::source(self), |&cause| cause.source())
-            .map(|cause| cause.to_string().into())
-            .collect();
-        if !causes.is_empty() {
-            json.insert("causes".to_owned(), causes.into());
-        }
-        Value::Object(json)
+    pub fn with_backtrace(mut self) -> Self {
+        self.0.backtrace = Backtrace::force_capture();
+        self
+    }
+
+    /// Returns the backtrace of the place where the error became an [`Error`], if `RUST_BACKTRACE` or
+    /// `RUST_LIB_BACKTRACE` asked for one, or [`with_backtrace`](Self::with_backtrace) did. It is in no rendering: it
+    /// has no bound.
+    #[must_use]
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        (self.0.backtrace.status() == BacktraceStatus::Captured).then_some(&self.0.backtrace)
+    }
+
+    /// Puts the class of a whole retry in the place of the last failure's.
+    pub(crate) fn classed(mut self, class: Class) -> Self {
+        self.0.class = class;
+        self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.kind {
-            ErrorKind::Api(error) => error.fmt(f),
-            ErrorKind::Trading(error) => error.fmt(f),
-            ErrorKind::Validation(error) => error.fmt(f),
-        }
+        write!(f, "{}", self.0.kind.as_error())
     }
 }
 
 impl std::error::Error for Error {
     /// Returns what caused the typed failure, not that failure itself, which `Display` has shown.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0.kind {
-            ErrorKind::Api(error) => error.source(),
-            ErrorKind::Trading(error) => error.source(),
-            ErrorKind::Validation(error) => error.source(),
-        }
+        self.0.kind.as_error().source()
     }
 }
 
-/// The class of the typed failure; after a retry, the class of the whole retry (see [`GaveUp`]).
+/// The class of the typed failure; after a retry, the class of the whole retry (see
+/// [`GaveUp`](crate::retry::GaveUp)).
 impl Classify for Error {
     fn class(&self) -> Class {
         self.0.class
     }
 }
 
-impl From<ApiError> for Error {
-    fn from(error: ApiError) -> Self {
-        Self::new(ErrorKind::Api(error))
-    }
+pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-impl From<TradingError> for Error {
-    fn from(error: TradingError) -> Self {
-        Self::new(ErrorKind::Trading(error))
-    }
-}
-
-impl From<ValidationError> for Error {
-    fn from(error: ValidationError) -> Self {
-        Self::new(ErrorKind::Validation(error))
-    }
-}
-
-/// The last attempt's error, with the story of the retry as context (`operation`, `attempts`, `elapsed_ms`, `gave_up`
-/// and, where known, `come_back_after_ms`) and the class of the whole retry.
-impl<E: Into<Error>> From<GaveUp<E>> for Error {
-    fn from(gave_up: GaveUp<E>) -> Self {
-        let class = gave_up.class();
-        let GaveUp { operation, attempts, elapsed, reason, come_back_after, source, .. } = gave_up;
-        let mut error: Self = (*source).into();
-        error.0.class = class;
-        error = error
-            .with("operation", operation)
-            .with("attempts", attempts)
-            .with("elapsed_ms", elapsed.as_millis())
-            .with("gave_up", reason.as_str());
-        match come_back_after {
-            Some(after) => error.with("come_back_after_ms", after.as_millis()),
-            None => error,
-        }
-    }
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,31 @@
 #![doc = include_str!("../README.md")]
 
+mod breaker;
+mod budget;
+mod bulkhead;
+mod cancel;
 mod class;
+mod effects;
 mod error;
+mod guard;
+mod headers;
+mod limiter;
+mod observer;
+mod redaction;
 pub mod retry;
+mod window;
 
+pub use breaker::{BreakerOptions, BreakerReport, BreakerState, CircuitBreaker, Permit};
+pub use budget::{BudgetOptions, RetryBudget};
+pub use bulkhead::{Bulkhead, Entry};
+pub use cancel::Cancel;
 pub use class::{Class, Classify};
-pub use error::{Api, ApiError, Code, Error, ErrorKind, Failure, Method, TradingError, ValidationError};
+pub use effects::{Effects, Started, System};
+pub use error::{
+    AgentError, Api, ApiError, Code, ConfigurationError, DataError, DatabaseError, Error, ErrorKind, Failure,
+    InvalidTicker, Method, PositionError, Refusal, SchedulingError, Severity, TimedOut, TradingError, ValidationError,
+};
+pub use guard::{Call, CallError, Guard, Outcome, Scenario, Simulation};
+pub use headers::RateHeaders;
+pub use limiter::{LimiterOptions, Priority, Quota, QuotaUse, RateLimiter, Slot};
+pub use observer::{Event, LogObserver, Observer};

@@ -12,18 +12,27 @@
 //!
 //! A wait that would end at the deadline or later is not begun: the retry gives up at once and says when to come back.
 //!
-//! Do not run a retry inside a retry: the attempts multiply.
+//! A retry inside a retry would multiply the attempts: it runs once, and says so ([`Reason::Nested`]). That holds on one
+//! thread or in one task; what an attempt hands to another thread is not seen.
 
 mod decision;
 mod delays;
-mod effects;
+mod gate;
 mod gave_up;
+mod nesting;
+mod recovery;
 mod run;
 
 use std::time::Duration;
 
+use crate::cancel::Cancel;
+use crate::effects::{Effects, System};
+use crate::error::ValidationError;
+use crate::observer::Observer;
+
 pub use delays::{Delays, Jitter};
-pub use effects::{Effects, System};
+pub(crate) use gate::Gate;
+pub use gate::OnlyIf;
 pub use gave_up::{GaveUp, Reason};
 pub use run::{Attempt, Retry};
 
@@ -111,16 +120,74 @@ impl Policy {
     /// Calls `call` until it succeeds or another attempt is of no use, waiting in between on the calling thread.
     ///
     /// `operation` names the call in logs and errors ("get account"). The first attempt is made whatever the policy
-    /// says. A success at the first attempt allocates nothing and logs nothing; for the log of the rest see [`Retry`].
+    /// says. A success at the first attempt allocates nothing and tells nobody; for the rest see
+    /// [`Event`](crate::Event) and [`LogObserver`](crate::LogObserver).
     ///
     /// # Errors
     /// [`GaveUp`], with the last attempt's error as its source.
+    #[inline]
     pub fn run<T, E, F>(&self, operation: &str, call: F) -> Result<T, GaveUp<E>>
     where
         E: crate::Classify + std::error::Error,
         F: FnMut(Attempt) -> Result<T, E>,
     {
         Retry::new(*self).run(operation, call)
+    }
+
+    /// Calls `call` until it succeeds or another attempt is of no use, by the rules of [`run`](Self::run), waiting on
+    /// Tokio's clock in between.
+    ///
+    /// To drop the future cancels it at any point; [`cancelled_by`](Self::cancelled_by) cancels a wait.
+    ///
+    /// # Errors
+    /// [`GaveUp`], with the last attempt's error as its source.
+    ///
+    /// # Panics
+    /// When it has to wait outside a Tokio runtime with a timer.
+    #[cfg(feature = "tokio")]
+    pub async fn run_async<T, E, F, R>(&self, operation: &str, call: F) -> Result<T, GaveUp<E>>
+    where
+        E: crate::Classify + std::error::Error,
+        F: FnMut(Attempt) -> R,
+        R: Future<Output = Result<T, E>>,
+    {
+        Retry::new(*self).run_async(operation, call).await
+    }
+
+    /// Returns the policy if its numbers make sense: for numbers that come from settings.
+    ///
+    /// Without this call, senseless numbers are read as the nearest sensible ones (see the fields).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trading_resilience::retry::{self, Policy};
+    ///
+    /// let (attempts_max, factor) = (0, 2.0); // As the operator says.
+    /// let error = Policy { attempts_max, factor, ..retry::API }.validated().unwrap_err();
+    /// assert_eq!(error.to_string(), "attempts_max must be at least 1, found \"0\"");
+    /// ```
+    ///
+    /// # Errors
+    /// The first field that is out of range: `attempts_max` at least 1, `factor` a number of at least 1, `cap` above zero,
+    /// `base` at most `cap`, `deadline` above zero.
+    pub fn validated(self) -> Result<Self, ValidationError> {
+        let Self { attempts_max, base, factor, cap, jitter: _, deadline } = self;
+        if attempts_max < 1 {
+            return Err(ValidationError::new("attempts_max", "be at least 1", attempts_max));
+        }
+        if !factor.is_finite() || factor < 1.0 {
+            return Err(ValidationError::new("factor", "be a number of at least 1", factor));
+        }
+        if cap.is_zero() {
+            return Err(ValidationError::new("cap", "be above zero", format_args!("{cap:?}")));
+        }
+        if base > cap {
+            return Err(ValidationError::new("base", "be at most the cap", format_args!("{base:?}")));
+        }
+        match deadline {
+            Some(Duration::ZERO) => Err(ValidationError::new("deadline", "be above zero", "0ns")),
+            _ => Ok(self),
+        }
     }
 
     /// Declares that the operation has the same effect once or several times, because the other side knows it by this
@@ -141,6 +208,40 @@ impl Policy {
     #[must_use]
     pub fn idempotent<'a>(&self, key: &'a str) -> Retry<'a, System> {
         Retry::new(*self).idempotent(key)
+    }
+
+    /// Gives up as soon as `cancel` is cancelled: a wait ends at once. A call under way is not interrupted, and the first
+    /// attempt is made in any case.
+    #[must_use]
+    pub fn cancelled_by<'a>(&self, cancel: &'a Cancel) -> Retry<'a> {
+        Retry::new(*self).cancelled_by(cancel)
+    }
+
+    /// Tells `observer` what happens, instead of the log.
+    #[must_use]
+    pub fn observed_by<'a>(&self, observer: &'a dyn Observer) -> Retry<'a> {
+        Retry::new(*self).observed_by(observer)
+    }
+
+    /// Asks `predicate` whether a failure is worth another attempt, given the error and the number of the attempt. It is
+    /// asked when the rules allow one, and can only refuse.
+    ///
+    /// ```
+    /// use trading_resilience::retry::{self, Jitter, Policy, Reason};
+    /// use trading_resilience::{Api, ApiError, Method};
+    ///
+    /// let quick = Policy { base: std::time::Duration::ZERO, ..retry::API };
+    /// // Quiver's 500 is worth one more attempt, and no third.
+    /// let once_more = |error: &ApiError, attempt| error.status() != Some(500) || attempt < 2;
+    /// let gave_up = quick
+    ///     .only_if(once_more)
+    ///     .run("get trades", |_attempt| Err::<(), _>(ApiError::answered(Api::Quiver, Method::Get, "/beta", 500)))
+    ///     .unwrap_err();
+    /// assert_eq!((gave_up.attempts, gave_up.reason), (2, Reason::Declined));
+    /// ```
+    #[must_use]
+    pub fn only_if<E, P: Fn(&E, u32) -> bool>(&self, predicate: P) -> Retry<'static, System, OnlyIf<P>> {
+        Retry::new(*self).only_if(predicate)
     }
 
     /// Takes clock, sleeper and chance from `effects` instead of from the system.

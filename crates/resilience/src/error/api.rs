@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
-use crate::error::Code;
-
-/// The longest kept piece of an answer's body, in characters. Arbitrary: the JSON errors of Alpaca and Quiver fit whole.
-const BODY_EXCERPT_CHARS_MAX: usize = 200;
+use crate::error::body::Body;
+use crate::error::judgement::judge;
+use crate::error::{Cause, Code, TradingError, millis};
+use crate::headers::RateHeaders;
+use crate::redaction::masked_path;
 
 /// An API that the system calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,7 +79,9 @@ impl Method {
 /// How far a failed call came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// The request never left: no address, no connection, no TLS session.
+    /// The request cannot be sent as it is: a wrong address, a certificate that is not trusted, no right to connect.
+    CannotSend,
+    /// The request never left: no connection, no TLS session.
     NotSent,
     /// The request, or a part of it, left, and no whole answer came: time-out, reset, cut off.
     NoAnswer,
@@ -88,21 +91,23 @@ pub enum Failure {
 
 /// A failed call to an outside API.
 ///
-/// Its [`class`](Classify::class) is the one judgement of such failures:
+/// Its [`class`](Classify::class) and [`code`](Self::code) come from one judgement of API, status, body and method:
 ///
 /// | what came back | repeatable: GET, PUT, DELETE | POST, PATCH |
 /// | --- | --- | --- |
+/// | cannot be sent | `Permanent` | `Permanent` |
 /// | not sent | `Transient` | `Transient` |
 /// | no answer | `Transient` | `Unknown` |
 /// | 429 | `RateLimited` | `RateLimited` |
 /// | 408, 5xx | `Transient`, or `RateLimited` when it came with a Retry-After | `Unknown` |
 /// | 2xx with an unreadable body | `Permanent` for GET, otherwise `Unknown` | `Unknown` |
-/// | everything else: 401, 403, 404, 422, … | `Permanent` | `Permanent` |
+/// | 401; 403: plan, account, buying power; 404; 422; everything else | `Permanent` | `Permanent` |
 ///
 /// Every 5xx to a POST counts, not 504 alone: a 500 can strike after the order was booked, and gateways answer 502
-/// and 503 as well when the connection behind them breaks after the request went through. The judgement depends on
-/// the method and not on the API: where the two differ in what a status says (Alpaca's 403 can mean too little buying
-/// power, Quiver's that the plan lacks the data set), trying again helps with neither.
+/// and 503 as well when the connection behind them breaks after the request went through.
+///
+/// Alpaca's 403 and 422 are told apart by their body: too little buying power is `API_BUYING_POWER`, a client order id
+/// that was used before is `API_DUPLICATE`. The latter, after an attempt of unknown outcome, means that it arrived.
 ///
 /// ```
 /// use std::time::Duration;
@@ -127,31 +132,50 @@ pub struct ApiError {
     pub failure: Failure,
     /// How long the API asks to be left alone, counted from its answer; `None` when it did not say.
     pub retry_after: Option<Duration>,
-    /// The beginning of the answer's body: one line of at most 200 characters; `None` when there was none.
+    /// The API's own code, from the body (Alpaca: `40310000`); `None` when the body has none.
+    pub body_code: Option<Box<str>>,
+    /// The beginning of the answer's body: one line of at most 512 bytes without secrets; `None` when there was none.
     pub body_excerpt: Option<String>,
     /// What failed below: the connection, the time-out, the parser.
-    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    pub source: Option<Cause>,
+    /// What the body says that changes the judgement.
+    body: Body,
 }
 
 impl ApiError {
     /// The request never left.
-    pub fn not_sent(
-        api: Api,
-        method: Method,
-        endpoint: &str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self { source: Some(source.into()), ..Self::new(api, method, endpoint, Failure::NotSent) }
+    pub fn not_sent(api: Api, method: Method, endpoint: &str, source: impl Into<Cause>) -> Self {
+        Self::new(api, method, endpoint, Failure::NotSent).caused_by(source)
     }
 
     /// The request left, and no whole answer came.
-    pub fn no_answer(
+    pub fn no_answer(api: Api, method: Method, endpoint: &str, source: impl Into<Cause>) -> Self {
+        Self::new(api, method, endpoint, Failure::NoAnswer).caused_by(source)
+    }
+
+    /// The connection failed below HTTP. How far the request came is told by the class of the error: `Transient` is not
+    /// sent, `Permanent` cannot be sent, and everything else may have been sent.
+    ///
+    /// ```
+    /// use std::io;
+    /// use trading_resilience::{Api, ApiError, Failure, Method};
+    ///
+    /// let failed = |kind: io::ErrorKind| ApiError::transport(Api::Alpaca, Method::Get, "/v2/clock", io::Error::from(kind));
+    /// assert_eq!(failed(io::ErrorKind::ConnectionRefused).failure, Failure::NotSent);
+    /// assert_eq!(failed(io::ErrorKind::TimedOut).failure, Failure::NoAnswer);
+    /// ```
+    pub fn transport(
         api: Api,
         method: Method,
         endpoint: &str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+        source: impl std::error::Error + Classify + Send + Sync + 'static,
     ) -> Self {
-        Self { source: Some(source.into()), ..Self::new(api, method, endpoint, Failure::NoAnswer) }
+        let failure = match source.class() {
+            Class::Transient | Class::RateLimited { .. } => Failure::NotSent,
+            Class::Unknown => Failure::NoAnswer,
+            Class::Permanent => Failure::CannotSend,
+        };
+        Self::new(api, method, endpoint, failure).caused_by(source)
     }
 
     /// An answer came with this HTTP status.
@@ -161,8 +185,17 @@ impl ApiError {
     }
 
     fn new(api: Api, method: Method, endpoint: &str, failure: Failure) -> Self {
-        let path = endpoint.split_once(['?', '#']).map_or(endpoint, |(path, _)| path);
-        Self { api, method, endpoint: path.to_owned(), failure, retry_after: None, body_excerpt: None, source: None }
+        Self {
+            api,
+            method,
+            endpoint: masked_path(endpoint),
+            failure,
+            retry_after: None,
+            body_code: None,
+            body_excerpt: None,
+            source: None,
+            body: Body::Silent,
+        }
     }
 
     /// Adds how long the API asks to be left alone.
@@ -172,17 +205,25 @@ impl ApiError {
         self
     }
 
-    /// Adds the beginning of the answer's body, brought to one line: each run of white space and control characters
-    /// becomes a space, and what is beyond 200 characters an ellipsis. An empty body counts as none.
+    /// Adds what the answer's headers say about coming back.
+    #[must_use]
+    pub fn headers(mut self, headers: &RateHeaders) -> Self {
+        self.retry_after = headers.come_back_after().or(self.retry_after);
+        self
+    }
+
+    /// Adds the answer's body: what it says about the reason, and its beginning as one line without secrets. An empty
+    /// body counts as none.
     #[must_use]
     pub fn body(mut self, body: &str) -> Self {
-        self.body_excerpt = excerpt(body);
+        let read = Body::read(body);
+        (self.body_excerpt, self.body_code, self.body) = (read.excerpt, read.code, read.meaning);
         self
     }
 
     /// Adds what failed below: for a 2xx, why its body cannot be read.
     #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn caused_by(mut self, source: impl Into<Cause>) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -192,22 +233,30 @@ impl ApiError {
     pub fn status(&self) -> Option<u16> {
         match self.failure {
             Failure::Status(status) => Some(status),
-            Failure::NotSent | Failure::NoAnswer => None,
+            Failure::CannotSend | Failure::NotSent | Failure::NoAnswer => None,
         }
     }
 
     /// Returns the stable code of the failure.
     #[must_use]
     pub fn code(&self) -> Code {
-        match (self.class(), self.status()) {
-            (_, Some(429)) => Code::ApiRateLimited,
-            (Class::Unknown, _) => Code::ApiOutcomeUnknown,
-            (Class::Transient | Class::RateLimited { .. }, _) => Code::ApiUnavailable,
-            (Class::Permanent, Some(401)) => Code::ApiUnauthorized,
-            (Class::Permanent, Some(403)) => Code::ApiForbidden,
-            (Class::Permanent, Some(404)) => Code::ApiNotFound,
-            (Class::Permanent, Some(200..=299)) => Code::ApiUnreadable,
-            (Class::Permanent, _) => Code::ApiRefused,
+        judge(self.api, self.method, self.failure, &self.body, self.retry_after).1
+    }
+
+    /// Returns the broker's refusal of an order: too little money, with the amounts if the body tells both, or the
+    /// broker's code and words. `None` when this is something else than a refusal with a code.
+    #[must_use]
+    pub fn refusal(&self) -> Option<TradingError> {
+        match (&self.body, self.failure) {
+            (Body::BuyingPower { amounts: Some(amounts) }, _) => {
+                let (required, available) = **amounts;
+                Some(TradingError::InsufficientFunds { required, available })
+            }
+            (_, Failure::Status(403 | 422)) if self.api == Api::Alpaca => Some(TradingError::OrderRejected {
+                code: self.body_code.clone()?.into(),
+                reason: self.body_excerpt.clone()?,
+            }),
+            _ => None,
         }
     }
 
@@ -217,7 +266,8 @@ impl ApiError {
             "method": self.method.as_str(),
             "endpoint": self.endpoint,
             "status": self.status(),
-            "retry_after_ms": self.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            "retry_after_ms": self.retry_after.map(millis),
+            "body_code": self.body_code,
             "body_excerpt": self.body_excerpt,
         })
     }
@@ -225,20 +275,7 @@ impl ApiError {
 
 impl Classify for ApiError {
     fn class(&self) -> Class {
-        let repeatable = self.method.is_idempotent();
-        match self.failure {
-            Failure::NotSent => Class::Transient,
-            Failure::NoAnswer if repeatable => Class::Transient,
-            Failure::NoAnswer => Class::Unknown,
-            Failure::Status(429) => Class::RateLimited { retry_after: self.retry_after },
-            Failure::Status(408 | 500..=599) => match self.retry_after {
-                _ if !repeatable => Class::Unknown,
-                Some(_) => Class::RateLimited { retry_after: self.retry_after },
-                None => Class::Transient,
-            },
-            Failure::Status(200..=299) if self.method != Method::Get => Class::Unknown,
-            Failure::Status(_) => Class::Permanent,
-        }
+        judge(self.api, self.method, self.failure, &self.body, self.retry_after).0
     }
 }
 
@@ -246,6 +283,7 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {} ", self.api.as_str(), self.method.as_str(), self.endpoint)?;
         match self.failure {
+            Failure::CannotSend => f.write_str("cannot be sent")?,
             Failure::NotSent => f.write_str("could not be sent")?,
             Failure::NoAnswer => f.write_str("got no answer")?,
             Failure::Status(status) => write!(f, "answered {status}")?,
@@ -261,23 +299,4 @@ impl std::error::Error for ApiError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
-}
-
-/// Reads no more of a body than is kept: an answer can be megabytes of HTML.
-fn excerpt(body: &str) -> Option<String> {
-    let words = body.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let mut excerpt = String::new();
-    let mut chars = 0;
-    for (index, word) in words.enumerate() {
-        let space = (index > 0).then_some(' ');
-        for c in space.into_iter().chain(word.chars()) {
-            if chars == BODY_EXCERPT_CHARS_MAX {
-                excerpt.push('…');
-                return Some(excerpt);
-            }
-            excerpt.push(c);
-            chars += 1;
-        }
-    }
-    (!excerpt.is_empty()).then_some(excerpt)
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
-use crate::error::Code;
+use crate::error::{Code, rfc3339};
 
 /// An order that was refused, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +79,4 @@ impl Classify for TradingError {
             Self::InsufficientFunds { .. } | Self::MarketClosed { .. } | Self::OrderRejected { .. } => Class::Permanent,
         }
     }
-}
-
-fn rfc3339(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

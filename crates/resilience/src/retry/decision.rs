@@ -5,13 +5,6 @@ use std::time::Duration;
 use crate::class::Class;
 use crate::retry::{Delays, Policy, Reason};
 
-/// The next thing to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    Wait(Duration),
-    GiveUp(Verdict),
-}
-
 /// Why there is no further attempt, and when one would make sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Verdict {
@@ -34,8 +27,14 @@ impl Decisions {
         Self { delays: policy.delays(seed), cap: policy.cap, deadline: policy.deadline, keyed, unknown: false }
     }
 
-    /// Judges a failed attempt, `elapsed` after the start of the first.
-    pub(super) fn after(&mut self, class: Class, elapsed: Duration) -> Step {
+    /// Judges a failed attempt, `elapsed` after the start of the first: how long to wait for the next one. `veto` is asked
+    /// last, when nothing else speaks against it: it may spend something.
+    pub(super) fn after(
+        &mut self,
+        class: Class,
+        elapsed: Duration,
+        veto: impl FnOnce() -> Option<Reason>,
+    ) -> Result<Duration, Verdict> {
         let asked = match class {
             Class::Transient => None,
             Class::RateLimited { retry_after } => retry_after,
@@ -53,10 +52,12 @@ impl Decisions {
         };
         let wanted = asked.map_or(delay, |asked| asked.max(delay));
         let wait = wanted.min(self.cap);
-        if self.may_start(elapsed.saturating_add(wait)) {
-            Step::Wait(wait)
-        } else {
-            give_up(Reason::Deadline, Some(wanted))
+        if !self.may_start(elapsed.saturating_add(wait)) {
+            return give_up(Reason::Deadline, Some(wanted));
+        }
+        match veto() {
+            Some(reason) => give_up(reason, asked),
+            None => Ok(wait),
         }
     }
 
@@ -77,8 +78,8 @@ impl Decisions {
     }
 }
 
-fn give_up(reason: Reason, come_back_after: Option<Duration>) -> Step {
-    Step::GiveUp(Verdict { reason, come_back_after })
+fn give_up(reason: Reason, come_back_after: Option<Duration>) -> Result<Duration, Verdict> {
+    Err(Verdict { reason, come_back_after })
 }
 
 #[cfg(test)]
@@ -102,35 +103,35 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(keyed: bool, class: Class, elapsed: u64, expected: Step) {
-        assert_eq!(Decisions::new(&POLICY, keyed, 0).after(class, secs(elapsed)), expected);
+    fn check(keyed: bool, class: Class, elapsed: u64, expected: Result<Duration, Verdict>) {
+        assert_eq!(Decisions::new(&POLICY, keyed, 0).after(class, secs(elapsed), || None), expected);
     }
 
     #[test]
     fn each_class_has_its_rule() {
-        check(false, Class::Transient, 0, Step::Wait(secs(1)));
-        check(false, Class::RateLimited { retry_after: None }, 0, Step::Wait(secs(1)));
+        check(false, Class::Transient, 0, Ok(secs(1)));
+        check(false, Class::RateLimited { retry_after: None }, 0, Ok(secs(1)));
         check(false, Class::Unknown, 0, give_up(Reason::NoKey, None));
-        check(true, Class::Unknown, 0, Step::Wait(secs(1)));
+        check(true, Class::Unknown, 0, Ok(secs(1)));
         check(false, Class::Permanent, 0, give_up(Reason::Permanent, None));
         check(true, Class::Permanent, 0, give_up(Reason::Permanent, None));
     }
 
     #[test]
     fn a_server_that_asks_for_time_gets_it_up_to_the_cap() {
-        check(false, TOLD(0), 0, Step::Wait(secs(1)));
-        check(false, TOLD(1), 0, Step::Wait(secs(1)));
-        check(false, TOLD(7), 0, Step::Wait(secs(7)));
-        check(false, TOLD(10), 0, Step::Wait(secs(10)));
-        check(false, TOLD(11), 0, Step::Wait(secs(10)));
-        check(false, TOLD(u64::MAX), 0, Step::Wait(secs(10)));
+        check(false, TOLD(0), 0, Ok(secs(1)));
+        check(false, TOLD(1), 0, Ok(secs(1)));
+        check(false, TOLD(7), 0, Ok(secs(7)));
+        check(false, TOLD(10), 0, Ok(secs(10)));
+        check(false, TOLD(11), 0, Ok(secs(10)));
+        check(false, TOLD(u64::MAX), 0, Ok(secs(10)));
     }
 
     #[test]
     fn a_wait_to_the_deadline_is_not_begun() {
-        check(false, Class::Transient, 18, Step::Wait(secs(1)));
+        check(false, Class::Transient, 18, Ok(secs(1)));
         check(false, Class::Transient, 19, give_up(Reason::Deadline, Some(secs(1))));
-        check(false, TOLD(7), 12, Step::Wait(secs(7)));
+        check(false, TOLD(7), 12, Ok(secs(7)));
         check(false, TOLD(7), 13, give_up(Reason::Deadline, Some(secs(7))));
         // When to come back is what the server said, not what the cap made of it.
         check(false, TOLD(300), 15, give_up(Reason::Deadline, Some(secs(300))));
@@ -140,18 +141,31 @@ mod tests {
     #[test]
     fn the_last_attempt_is_the_last() {
         let mut decisions = Decisions::new(&POLICY, false, 0);
-        assert_eq!(decisions.after(Class::Transient, secs(0)), Step::Wait(secs(1)));
-        assert_eq!(decisions.after(Class::Transient, secs(1)), Step::Wait(secs(2)));
-        assert_eq!(decisions.after(TOLD(5), secs(3)), give_up(Reason::AttemptsUsed, Some(secs(5))));
+        assert_eq!(decisions.after(Class::Transient, secs(0), || None), Ok(secs(1)));
+        assert_eq!(decisions.after(Class::Transient, secs(1), || None), Ok(secs(2)));
+        assert_eq!(decisions.after(TOLD(5), secs(3), || None), give_up(Reason::AttemptsUsed, Some(secs(5))));
     }
 
     #[test]
     fn what_may_have_happened_stays_so() {
         let mut decisions = Decisions::new(&POLICY, true, 0);
         assert_eq!(decisions.class_of_all(Class::Transient), Class::Transient);
-        decisions.after(Class::Unknown, secs(0));
-        decisions.after(Class::Transient, secs(1));
+        assert_eq!(decisions.after(Class::Unknown, secs(0), || None), Ok(secs(1)));
+        assert_eq!(decisions.after(Class::Transient, secs(1), || None), Ok(secs(2)));
         assert_eq!(decisions.class_of_all(Class::Transient), Class::Unknown);
         assert_eq!(decisions.class_of_all(Class::Permanent), Class::Unknown);
+    }
+
+    #[test]
+    fn a_veto_is_asked_only_when_there_would_be_another_attempt() {
+        let veto = || Some(Reason::Declined);
+        let decide = |class, elapsed| Decisions::new(&POLICY, false, 0).after(class, secs(elapsed), veto);
+        assert_eq!(decide(Class::Transient, 0), give_up(Reason::Declined, None));
+        assert_eq!(decide(TOLD(5), 0), give_up(Reason::Declined, Some(secs(5))));
+        assert_eq!(decide(Class::Permanent, 0), give_up(Reason::Permanent, None));
+        assert_eq!(decide(Class::Unknown, 0), give_up(Reason::NoKey, None));
+        assert_eq!(decide(Class::Transient, 19), give_up(Reason::Deadline, Some(secs(1))));
+        let mut last = Decisions::new(&Policy { attempts_max: 1, ..POLICY }, false, 0);
+        assert_eq!(last.after(Class::Transient, secs(0), veto), give_up(Reason::AttemptsUsed, None));
     }
 }

@@ -4,9 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::class::{Class, Classify};
+use crate::error::{Error, millis};
 
 /// Why there was no further attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reason {
     /// The error is permanent.
     Permanent,
@@ -16,10 +18,21 @@ pub enum Reason {
     AttemptsUsed,
     /// The next attempt would start at or after the deadline.
     Deadline,
+    /// Somebody asked to stop: see [`Cancel`](crate::Cancel).
+    Cancelled,
+    /// The predicate of [`Retry::only_if`](crate::retry::Retry::only_if) said no.
+    Declined,
+    /// It ran inside an attempt of another retry, where attempts would multiply. It ran once; the outer one goes on.
+    Nested,
+    /// The dependency's [`RetryBudget`](crate::RetryBudget) is spent.
+    BudgetSpent,
+    /// A guard did not let the call through: waiting here would only add to the queue.
+    Refused,
 }
 
 impl Reason {
-    /// Returns the name used in logs and JSON: `permanent`, `no_key`, `attempts_used` or `deadline`.
+    /// Returns the name used in logs and JSON: `permanent`, `no_key`, `attempts_used`, `deadline`, `cancelled`,
+    /// `declined`, `nested`, `budget_spent` or `refused`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -27,6 +40,11 @@ impl Reason {
             Self::NoKey => "no_key",
             Self::AttemptsUsed => "attempts_used",
             Self::Deadline => "deadline",
+            Self::Cancelled => "cancelled",
+            Self::Declined => "declined",
+            Self::Nested => "nested",
+            Self::BudgetSpent => "budget_spent",
+            Self::Refused => "refused",
         }
     }
 }
@@ -38,6 +56,11 @@ impl fmt::Display for Reason {
             Self::NoKey => "it may have happened, and no idempotency key was given",
             Self::AttemptsUsed => "no attempts left",
             Self::Deadline => "the next attempt would be too late",
+            Self::Cancelled => "it was cancelled",
+            Self::Declined => "its caller declined another attempt",
+            Self::Nested => "a retry inside a retry runs once",
+            Self::BudgetSpent => "the budget for retries is spent",
+            Self::Refused => "it was not let through",
         })
     }
 }
@@ -84,5 +107,24 @@ impl<E: std::error::Error + 'static> std::error::Error for GaveUp<E> {
 impl<E> Classify for GaveUp<E> {
     fn class(&self) -> Class {
         self.class
+    }
+}
+
+/// The last attempt's error, with the story of the retry as context (`operation`, `attempts`, `elapsed_ms`, `gave_up`
+/// and, where known, `come_back_after_ms`) and the class of the whole retry.
+impl<E: Into<Error>> From<GaveUp<E>> for Error {
+    fn from(gave_up: GaveUp<E>) -> Self {
+        let GaveUp { operation, attempts, elapsed, reason, come_back_after, class, source } = gave_up;
+        let error: Self = (*source).into();
+        let error = error
+            .classed(class)
+            .with("operation", operation)
+            .with("attempts", attempts)
+            .with("elapsed_ms", millis(elapsed))
+            .with("gave_up", reason.as_str());
+        match come_back_after {
+            Some(after) => error.with("come_back_after_ms", millis(after)),
+            None => error,
+        }
     }
 }

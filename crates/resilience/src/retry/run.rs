@@ -1,15 +1,17 @@
-//! The blocking driver: calls, sleeps and tells the log; what to do is decided in `decision`.
+//! The drivers: they call and sleep. What to do is decided in `decision`, and told in `recovery`.
 
 use std::error::Error;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::class::{Class, Classify};
-use crate::retry::decision::{Decisions, Step, Verdict};
-use crate::retry::{Effects, GaveUp, Policy, Reason, System};
-
-/// The log target of all events, whatever the module is called.
-const TARGET: &str = "trading_resilience::retry";
+use crate::cancel::Cancel;
+use crate::class::Classify;
+use crate::effects::{Effects, Started, System};
+use crate::observer::{LogObserver, Observer};
+use crate::retry::gate::{Always, Gate, OnlyIf};
+use crate::retry::nesting::Nesting;
+use crate::retry::recovery::Recovery;
+use crate::retry::{GaveUp, Policy};
 
 /// What a call may want to know about the attempt that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,150 +19,188 @@ const TARGET: &str = "trading_resilience::retry";
 pub struct Attempt {
     /// 1 for the first.
     pub number: u32,
-    /// What is left of the deadline: the call's own time-out should be no longer. `None` without a deadline.
+    /// How long the call may take: what is left of the deadline, and inside a guard at most its time-out. The call's own
+    /// time-out should be no longer. `None` without either.
     pub remaining: Option<Duration>,
 }
 
-/// A [`Policy`] with what one operation adds to it: its idempotency key and the world it runs in.
-///
-/// Made by [`Policy::idempotent`] and [`Policy::effects`]. Events go to the log with the target
-/// `trading_resilience::retry` and these key-values:
-///
-/// | event | level | keys |
-/// | --- | --- | --- |
-/// | an attempt failed, waiting | WARN | `event=attempt_failed`, `operation`, `key`, `attempt`, `attempts_max`, `class`, `delay_ms`, `error` |
-/// | succeeded after failures | INFO | `event=recovered`, `operation`, `key`, `attempts`, `elapsed_ms` |
-/// | gave up | WARN | `event=gave_up`, `operation`, `key`, `attempts`, `elapsed_ms`, `class`, `reason`, `error` |
-///
-/// `key` is null without an idempotency key; `error` is one line with all causes.
-#[derive(Debug, Clone, Copy)]
-pub struct Retry<'a, F> {
-    policy: Policy,
-    key: Option<&'a str>,
-    effects: F,
+/// A [`Policy`] with what one operation adds to it: its idempotency key, who may stop it, who is told, and the world it
+/// runs in. Made by the methods of the same names on [`Policy`].
+#[derive(Clone, Copy)]
+pub struct Retry<'a, F = System, G = Always> {
+    pub(super) policy: Policy,
+    pub(super) key: Option<&'a str>,
+    pub(super) cancel: Option<&'a Cancel>,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) effects: F,
+    pub(super) gate: G,
 }
 
-impl Retry<'static, System> {
+impl Retry<'static> {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { policy, key: None, effects: System }
+        Self { policy, key: None, cancel: None, observer: &LogObserver, effects: System, gate: Always }
     }
 }
 
-impl<'a, F: Effects> Retry<'a, F> {
+impl<'a, F: Effects, G> Retry<'a, F, G> {
     /// Declares the operation idempotent under this key, as [`Policy::idempotent`]. An empty key is no key.
     #[must_use]
-    pub fn idempotent<'k>(self, key: &'k str) -> Retry<'k, F> {
-        Retry { policy: self.policy, key: (!key.is_empty()).then_some(key), effects: self.effects }
+    pub fn idempotent(self, key: &'a str) -> Self {
+        Self { key: (!key.is_empty()).then_some(key), ..self }
+    }
+
+    /// Gives up as soon as `cancel` is cancelled, as [`Policy::cancelled_by`].
+    #[must_use]
+    pub fn cancelled_by(self, cancel: &'a Cancel) -> Self {
+        Self { cancel: Some(cancel), ..self }
+    }
+
+    /// Tells `observer` what happens, instead of the log, as [`Policy::observed_by`].
+    #[must_use]
+    pub fn observed_by(self, observer: &'a dyn Observer) -> Self {
+        Self { observer, ..self }
     }
 
     /// Takes clock, sleeper and chance from `effects`, as [`Policy::effects`].
     #[must_use]
-    pub fn effects<G: Effects>(self, effects: G) -> Retry<'a, G> {
-        Retry { policy: self.policy, key: self.key, effects }
+    pub fn effects<H: Effects>(self, effects: H) -> Retry<'a, H, G> {
+        let Self { policy, key, cancel, observer, gate, .. } = self;
+        Retry { policy, key, cancel, observer, effects, gate }
+    }
+
+    /// Asks `predicate` whether a failure is worth another attempt, as [`Policy::only_if`].
+    #[must_use]
+    pub fn only_if<E, P: Fn(&E, u32) -> bool>(self, predicate: P) -> Retry<'a, F, OnlyIf<P>> {
+        self.gate(OnlyIf(predicate))
+    }
+
+    pub(crate) fn gate<H>(self, gate: H) -> Retry<'a, F, H> {
+        let Self { policy, key, cancel, observer, effects, .. } = self;
+        Retry { policy, key, cancel, observer, effects, gate }
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancel.is_some_and(Cancel::is_cancelled)
+    }
+
+    /// With a deadline the start counts exactly; otherwise it is only reported.
+    #[inline]
+    fn start(&self) -> Started {
+        if self.policy.deadline.is_some() { Started::at(self.effects.now()) } else { self.effects.start() }
+    }
+
+    fn first(&self) -> Attempt {
+        Attempt { number: 1, remaining: self.policy.deadline }
     }
 
     /// Runs the operation, as [`Policy::run`].
     ///
     /// # Errors
     /// [`GaveUp`], with the last attempt's error as its source.
+    #[inline]
     pub fn run<T, E, C>(&self, operation: &str, mut call: C) -> Result<T, GaveUp<E>>
     where
         E: Classify + Error,
+        G: Gate<E>,
         C: FnMut(Attempt) -> Result<T, E>,
     {
-        let started = self.effects.now();
-        match call(Attempt { number: 1, remaining: self.policy.deadline }) {
+        let attempt = Nesting::enter();
+        let started = self.start();
+        match call(self.first()) {
             Ok(value) => Ok(value),
-            Err(error) => self.recover(operation, started, error, call),
+            Err(error) => self.recover(operation, started, attempt.nested, error, call),
         }
     }
 
     /// Apart from `run`, so that the success path stays small enough to be inlined.
     #[cold]
-    fn recover<T, E, C>(&self, operation: &str, started: Instant, first: E, mut call: C) -> Result<T, GaveUp<E>>
+    fn recover<T, E, C>(
+        &self,
+        operation: &str,
+        started: Started,
+        nested: bool,
+        first: E,
+        mut call: C,
+    ) -> Result<T, GaveUp<E>>
     where
         E: Classify + Error,
+        G: Gate<E>,
         C: FnMut(Attempt) -> Result<T, E>,
     {
-        let elapsed = || self.effects.now().saturating_duration_since(started);
-        let mut decisions = Decisions::new(&self.policy, self.key.is_some(), self.effects.seed());
-        let mut attempts = 1_u32;
+        let mut recovery = Recovery::new(self, operation, started, nested);
         let mut error = first;
         let verdict = loop {
-            let class = error.class();
-            match decisions.after(class, elapsed()) {
-                Step::GiveUp(verdict) => break verdict,
-                Step::Wait(delay) => {
-                    self.log_attempt_failed(operation, attempts, class, delay, &error);
-                    self.effects.sleep(delay);
+            let delay = match recovery.failed(&error) {
+                Ok(delay) => delay,
+                Err(verdict) => break verdict,
+            };
+            self.effects.sleep(delay, self.cancel);
+            match recovery.woken().map(&mut call) {
+                Ok(Ok(value)) => {
+                    recovery.recovered();
+                    return Ok(value);
                 }
+                Ok(Err(next)) => error = next,
+                Err(verdict) => break verdict,
             }
-            let awake = elapsed();
-            if !decisions.may_start(awake) {
-                break Verdict { reason: Reason::Deadline, come_back_after: None };
-            }
-            attempts = attempts.saturating_add(1);
-            match call(Attempt { number: attempts, remaining: decisions.remaining(awake) }) {
+        };
+        Err(recovery.gave_up(error, verdict))
+    }
+
+    /// Runs the operation, as [`Policy::run_async`].
+    ///
+    /// # Errors
+    /// [`GaveUp`], with the last attempt's error as its source.
+    #[cfg(feature = "tokio")]
+    pub async fn run_async<T, E, C, R>(&self, operation: &str, mut call: C) -> Result<T, GaveUp<E>>
+    where
+        E: Classify + Error,
+        G: Gate<E>,
+        C: FnMut(Attempt) -> R,
+        R: Future<Output = Result<T, E>>,
+    {
+        let nested = super::nesting::is_nested();
+        let mut call = |attempt| {
+            let _attempt = Nesting::enter();
+            super::nesting::nested(call(attempt))
+        };
+        let started = self.start();
+        let mut error = match call(self.first()).await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let mut recovery = Recovery::new(self, operation, started, nested);
+        let verdict = loop {
+            let delay = match recovery.failed(&error) {
+                Ok(delay) => delay,
+                Err(verdict) => break verdict,
+            };
+            self.effects.sleep_async(delay, self.cancel).await;
+            let attempt = match recovery.woken() {
+                Ok(attempt) => attempt,
+                Err(verdict) => break verdict,
+            };
+            match call(attempt).await {
                 Ok(value) => {
-                    self.log_recovered(operation, attempts, elapsed());
+                    recovery.recovered();
                     return Ok(value);
                 }
                 Err(next) => error = next,
             }
         };
-        let gave_up = GaveUp {
-            operation: operation.to_owned(),
-            attempts,
-            elapsed: elapsed(),
-            reason: verdict.reason,
-            come_back_after: verdict.come_back_after,
-            class: decisions.class_of_all(error.class()),
-            source: Box::new(error),
-        };
-        self.log_gave_up(&gave_up);
-        Err(gave_up)
-    }
-
-    fn log_attempt_failed(&self, operation: &str, attempt: u32, class: Class, delay: Duration, error: &dyn Error) {
-        let delay_ms = millis(delay);
-        log::warn!(
-            target: TARGET,
-            event = "attempt_failed", operation, key = self.key, attempt, attempts_max = self.policy.attempts_max,
-            class = class.as_str(), delay_ms, error:% = Chain(error);
-            "{operation}: attempt {attempt} failed, waiting {delay:?}"
-        );
-    }
-
-    fn log_recovered(&self, operation: &str, attempts: u32, elapsed: Duration) {
-        let elapsed_ms = millis(elapsed);
-        log::info!(
-            target: TARGET,
-            event = "recovered", operation, key = self.key, attempts, elapsed_ms;
-            "{operation}: succeeded at attempt {attempts}"
-        );
-    }
-
-    fn log_gave_up<E: Error>(&self, gave_up: &GaveUp<E>) {
-        log::warn!(
-            target: TARGET,
-            event = "gave_up", operation = gave_up.operation.as_str(), key = self.key, attempts = gave_up.attempts,
-            elapsed_ms = millis(gave_up.elapsed), class = gave_up.class.as_str(), reason = gave_up.reason.as_str(),
-            error:% = Chain(&*gave_up.source);
-            "{gave_up}"
-        );
+        Err(recovery.gave_up(error, verdict))
     }
 }
 
-/// An error with its causes: a retried error is seen nowhere else.
-struct Chain<'a>(&'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
+impl<F: fmt::Debug, G: fmt::Debug> fmt::Debug for Retry<'_, F, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        std::iter::successors(self.0.source(), |&cause| cause.source()).try_for_each(|cause| write!(f, ": {cause}"))
+        let Self { policy, key, cancel, observer: _, effects, gate } = self;
+        f.debug_struct("Retry")
+            .field("policy", policy)
+            .field("key", key)
+            .field("cancel", cancel)
+            .field("effects", effects)
+            .field("gate", gate)
+            .finish_non_exhaustive()
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,10 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use trading_resilience::retry::Effects;
-use trading_resilience::{Class, Classify};
+use trading_resilience::{Cancel, Class, Classify, Effects};
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -55,13 +54,23 @@ impl Effects for World {
         self.origin + self.now.get()
     }
 
-    fn sleep(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration, _cancel: Option<&Cancel>) {
         self.slept.borrow_mut().push(duration);
         self.pass(duration + self.oversleep);
     }
 
+    fn wall(&self) -> SystemTime {
+        UNIX_EPOCH + secs(1_795_444_200) + self.now.get()
+    }
+
     fn seed(&self) -> u64 {
         self.seed
+    }
+
+    #[cfg(feature = "tokio")]
+    fn sleep_async(&self, duration: Duration, cancel: Option<&Cancel>) -> impl Future<Output = ()> + Send {
+        self.sleep(duration, cancel);
+        std::future::ready(())
     }
 }
 

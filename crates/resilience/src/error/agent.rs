@@ -1,0 +1,62 @@
+//! Agents that could not do their work.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::class::{Class, Classify};
+use crate::error::{Cause, Code};
+
+/// An agent could not do its work.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AgentError {
+    /// The agent's id.
+    pub agent_id: String,
+    /// What it was doing: `daily run`.
+    pub operation: String,
+    /// The class of what stopped it.
+    pub class: Class,
+    /// What stopped it.
+    pub source: Cause,
+}
+
+impl AgentError {
+    /// An agent was stopped by an error, whose class it takes.
+    pub fn new(
+        agent_id: impl Into<String>,
+        operation: impl Into<String>,
+        source: impl std::error::Error + Classify + Send + Sync + 'static,
+    ) -> Self {
+        let class = source.class();
+        Self { agent_id: agent_id.into(), operation: operation.into(), class, source: Box::new(source) }
+    }
+
+    /// Returns the stable code of the failure.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        Code::AgentFailed
+    }
+
+    pub(crate) fn details(&self) -> Value {
+        json!({ "agent_id": self.agent_id, "operation": self.operation })
+    }
+}
+
+impl fmt::Display for AgentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "agent {}: {} failed", self.agent_id, self.operation)
+    }
+}
+
+impl std::error::Error for AgentError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+impl Classify for AgentError {
+    fn class(&self) -> Class {
+        self.class
+    }
+}

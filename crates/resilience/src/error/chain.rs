@@ -1,0 +1,34 @@
+//! An error with its causes, on one line.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::redaction::shown;
+
+/// How many causes are shown at most: a chain that is longer goes in circles.
+const CAUSES_MAX: usize = 8;
+
+/// The texts of the causes as they may be shown, from the nearest to the root. One that the text before it already holds
+/// is left out: some errors repeat their cause in their own words.
+pub(super) fn causes(error: &dyn Error) -> Vec<String> {
+    let mut causes: Vec<String> = Vec::new();
+    let mut before = shown(&error.to_string());
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()).take(CAUSES_MAX) {
+        let text = shown(&cause.to_string());
+        if !before.contains(&text) {
+            before.clone_from(&text);
+            causes.push(text);
+        }
+    }
+    causes
+}
+
+/// Displays an error and its causes as `error: cause: cause`, one line without secrets.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.0.to_string()))?;
+        causes(self.0).iter().try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}

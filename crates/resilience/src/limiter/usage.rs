@@ -1,0 +1,100 @@
+//! The use of quotas beyond the life of a process.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::effects::Effects;
+use crate::error::ValidationError;
+use crate::limiter::RateLimiter;
+
+impl RateLimiter {
+    /// Returns the calls that still count, as a short text to be kept and given to [`restore`](Self::restore).
+    ///
+    /// `now` and `wall` are the same moment on both clocks.
+    #[must_use]
+    pub fn usage(&self, now: Instant, wall: SystemTime) -> String {
+        let mut ledger = self.ledger();
+        let now = ledger.moment(now);
+        // Rounded up: later is stricter.
+        let unix_ms = |age: Duration| wall.checked_sub(age).map_or(0, |at| ceil_ms(since_epoch(at)));
+        let calls: Vec<u64> = ledger.ages(now).map(unix_ms).collect();
+        let blocked_until = match ledger.blocked_for(now) {
+            Duration::ZERO => None,
+            left => Some(ceil_ms(since_epoch(wall).saturating_add(left))),
+        };
+        json!({ "version": 1, "calls_unix_ms": calls, "blocked_until_unix_ms": blocked_until }).to_string()
+    }
+
+    /// Adds what [`usage`](Self::usage) returned in an earlier process. Calls in the future, by a clock that was set back,
+    /// count as made now.
+    ///
+    /// # Errors
+    /// If it is no such text. Nothing is added then.
+    pub fn restore(&self, usage: &str, now: Instant, wall: SystemTime) -> Result<(), ValidationError> {
+        let refuse = || ValidationError::new("usage", "be what `usage` returned", usage);
+        let usage: Value = serde_json::from_str(usage).ok().ok_or_else(refuse)?;
+        if usage.get("version").and_then(Value::as_u64) != Some(1) {
+            return Err(refuse());
+        }
+        let calls = usage.get("calls_unix_ms").and_then(Value::as_array).ok_or_else(refuse)?;
+        let wall = since_epoch(wall);
+        let age = |call: &Value| Some(wall.saturating_sub(Duration::from_millis(call.as_u64()?)));
+        let ages: Vec<Duration> = calls.iter().map(age).collect::<Option<_>>().ok_or_else(refuse)?;
+        let until = usage.get("blocked_until_unix_ms").and_then(Value::as_u64).map(Duration::from_millis);
+        let mut ledger = self.ledger();
+        let longest = ledger.options().quotas.iter().map(|quota| quota.per).max().unwrap_or_default();
+        let blocked_for = until.map_or(Duration::ZERO, |until| until.saturating_sub(wall)).min(longest);
+        let now = ledger.moment(now);
+        ledger.restore(ages.into_iter(), blocked_for, now);
+        Ok(())
+    }
+
+    /// Calls `save` with the [`usage`](Self::usage) after each [`acquire`](Self::acquire), before it returns: a process that
+    /// dies over its call has still counted it. One save at a time; the last one is the newest.
+    ///
+    /// For small quotas: it costs what `save` costs, for each call. What to do when it cannot save is for `save` to decide;
+    /// the call is made.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant, SystemTime};
+    /// use trading_resilience::{LimiterOptions, Priority, Quota, RateLimiter, System};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let path = std::env::temp_dir().join(format!("bulk-usage-{}.json", std::process::id()));
+    /// # let file = path.clone();
+    /// let limiter = RateLimiter::new(LimiterOptions::of(&[Quota::per_hour(5)]))?
+    ///     .saving(move |usage| std::fs::write(&file, usage).unwrap_or_else(|error| log::error!("{error}")));
+    /// limiter.acquire(&System, Priority::Read, Duration::ZERO, None)?;
+    ///
+    /// // The next process, after a crash:
+    /// let limiter = RateLimiter::new(LimiterOptions::of(&[Quota::per_hour(5)]))?;
+    /// limiter.restore(&std::fs::read_to_string(&path)?, Instant::now(), SystemTime::now())?;
+    /// assert_eq!(limiter.report(Instant::now())[0].used, 1);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn saving(self, save: impl FnMut(&str) + Send + 'static) -> Self {
+        Self { save: Some(std::sync::Mutex::new(Box::new(save))), ..self }
+    }
+
+    #[inline]
+    pub(super) fn saved(&self, effects: &impl Effects) {
+        if let Some(save) = &self.save {
+            let mut save = save.lock().unwrap_or_else(PoisonError::into_inner);
+            // Taken under the lock of the saver: otherwise an older use could be saved over a newer one.
+            save(&self.usage(effects.now(), effects.wall()));
+        }
+    }
+}
+
+fn since_epoch(wall: SystemTime) -> Duration {
+    wall.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn ceil_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
