@@ -60,8 +60,8 @@ fn database(folder: &TempDir) -> Database {
 
 const INSERT: &str =
     "INSERT INTO trades (client_order_id, agent_id, ticker, side, order_type, quantity, executed_price,
-    order_status, source_politician, trade_date, execution_date, created_at, last_updated)
-    VALUES (?1, ?2, ?3, 'buy', 'market', ?4, ?5, 'filled', ?6, ?7, ?8, ?9, ?9)";
+    order_status, source_politician, trade_date, execution_date, created_at, last_updated, event)
+    VALUES (?1, ?2, ?3, 'buy', 'market', ?4, ?5, 'filled', ?6, ?7, ?8, ?9, ?9, 1)";
 
 fn insert(connection: &Connection, order: &Order) {
     let mut statement = connection.prepare_cached(INSERT).expect("is prepared");
@@ -211,7 +211,7 @@ fn at_defaults(path: &Path) -> Connection {
     let schema =
         "CREATE TABLE trades (id INTEGER PRIMARY KEY, client_order_id TEXT, agent_id TEXT, ticker TEXT, side TEXT,
              order_type TEXT, quantity INTEGER, executed_price INTEGER, order_status TEXT, source_politician TEXT,
-             trade_date TEXT, execution_date INTEGER, created_at INTEGER, last_updated INTEGER);
+             trade_date TEXT, execution_date INTEGER, created_at INTEGER, last_updated INTEGER, event INTEGER);
          CREATE INDEX a ON trades (agent_id); CREATE INDEX b ON trades (trade_date);
          CREATE INDEX c ON trades (ticker); CREATE INDEX d ON trades (execution_date);";
     connection.execute_batch(schema).expect("is created");

@@ -45,7 +45,9 @@ CREATE TABLE trades (
     trade_date        TEXT    NOT NULL CHECK (trade_date GLOB '????-??-??'),
     execution_date    INTEGER,
     created_at        INTEGER NOT NULL,
-    last_updated      INTEGER NOT NULL
+    last_updated      INTEGER NOT NULL,
+    -- The last of its events.
+    event             INTEGER NOT NULL CHECK (event > 0)
 ) STRICT;
 
 -- One index for each query that exists. A page is newest first by id, which every index ends with.
@@ -76,6 +78,8 @@ END;
 CREATE TABLE trade_events (
     sequence        INTEGER PRIMARY KEY CHECK (sequence > 0),
     trade_id        INTEGER NOT NULL REFERENCES trades (id),
+    -- The event of this trade before. Followed from the last one on, instead of an index that each event would go into.
+    previous        INTEGER,
     order_status    TEXT    NOT NULL,
     executed_price  INTEGER,
     alpaca_order_id TEXT,
@@ -83,8 +87,6 @@ CREATE TABLE trade_events (
     recorded_at     INTEGER NOT NULL,
     hash            BLOB    NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
-
-CREATE INDEX trade_events_of_trade ON trade_events (trade_id);
 
 CREATE TRIGGER trade_events_are_kept BEFORE DELETE ON trade_events
 BEGIN
@@ -130,7 +132,8 @@ SELECT id, agent_id, ticker, side, order_type,
        order_status, alpaca_order_id, client_order_id, source_politician, source_trade_date, trade_date,
        strftime('%Y-%m-%dT%H:%M:%fZ', execution_date / 1e6, 'unixepoch') AS execution_date,
        strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1e6, 'unixepoch') AS created_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', last_updated / 1e6, 'unixepoch') AS last_updated
+       strftime('%Y-%m-%dT%H:%M:%fZ', last_updated / 1e6, 'unixepoch') AS last_updated,
+       event
 FROM trades;
 
 CREATE VIEW agent_positions_view AS
@@ -157,7 +160,7 @@ SELECT agent_id, date,
 FROM daily_performance;
 
 CREATE VIEW trade_events_view AS
-SELECT sequence, trade_id, order_status,
+SELECT sequence, trade_id, previous, order_status,
        iif(executed_price IS NULL, NULL, format('%d.%06d', executed_price / 1000000, executed_price % 1000000))
            AS executed_price,
        alpaca_order_id,

@@ -41,6 +41,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// What an event says: a trade, and what it is from now on.
 pub(crate) struct Event<'a> {
     pub(crate) trade_id: i64,
+    /// The number of the trade's event before.
+    pub(crate) previous: Option<u64>,
     /// The order with its state after the event.
     pub(crate) order: &'a Order,
     /// When the trade was recorded first, in microseconds since 1970 in UTC.
@@ -61,8 +63,9 @@ impl Event<'_> {
         let mut bytes = Canonical(Vec::with_capacity(512));
         bytes.0.extend_from_slice(before);
         bytes.0.push(FORMAT);
-        bytes.integer(i64::try_from(sequence).unwrap_or(i64::MAX));
+        bytes.integer(number(sequence));
         bytes.integer(self.trade_id);
+        bytes.optional(self.previous.map(number), Canonical::integer);
         bytes.integer(self.created_at);
         bytes.integer(self.recorded_at);
         bytes.text(order.client_order_id.as_str());
@@ -83,6 +86,10 @@ impl Event<'_> {
         bytes.optional(order.executed_at.map(|time| time.timestamp_micros()), Canonical::integer);
         Ok(Sha256::digest(&bytes.0).into())
     }
+}
+
+fn number(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 struct Canonical(Vec<u8>);

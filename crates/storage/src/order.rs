@@ -213,6 +213,8 @@ pub struct Trade {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+    /// The number of its last event in the chain: another one after each change.
+    pub last_event: u64,
 }
 
 /// What became of an order: a new status, and what came with it. `None` leaves a field as it is.

@@ -24,9 +24,13 @@ macro_rules! order_columns {
 }
 pub(crate) use order_columns;
 
-const TRADE: &str = concat!("SELECT ", order_columns!(), ", id, created_at, last_updated FROM trades WHERE id = ?1");
-const TRADE_BY_CLIENT_ORDER_ID: &str =
-    concat!("SELECT ", order_columns!(), ", id, created_at, last_updated FROM trades WHERE client_order_id = ?1");
+const TRADE: &str =
+    concat!("SELECT ", order_columns!(), ", id, created_at, last_updated, event FROM trades WHERE id = ?1");
+const TRADE_BY_CLIENT_ORDER_ID: &str = concat!(
+    "SELECT ",
+    order_columns!(),
+    ", id, created_at, last_updated, event FROM trades WHERE client_order_id = ?1"
+);
 const AGENTS: &str = "SELECT id, name, type, enabled FROM agents ORDER BY id";
 const POSITIONS: &str =
     "SELECT agent_id, ticker, quantity, avg_cost, current_price, market_value, unrealized_pnl, last_updated
@@ -265,6 +269,7 @@ pub(crate) fn trade(row: &Row<'_>) -> Result<Trade, Error> {
         order,
         created_at: time(column(row, "created_at")?, "created_at")?,
         updated_at: time(column(row, "last_updated")?, "last_updated")?,
+        last_event: column(row, "event")?,
     })
 }
 

@@ -97,7 +97,8 @@ impl<'c> Transaction<'c> {
             concat!(
                 "INSERT INTO trades (",
                 order_columns!(),
-                ", created_at, last_updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                ", created_at, last_updated, event)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
                  ON CONFLICT (client_order_id) DO NOTHING"
             ),
             params![
@@ -117,13 +118,14 @@ impl<'c> Transaction<'c> {
                 order.executed_at.map(|time| time.timestamp_micros()),
                 created_at,
                 recorded_at,
+                self.head.get().sequence + 1,
             ],
         );
         if written.map_err(|error| unknown_agent(error, &order.agent))? == 0 {
             return self.recorded_before(order);
         }
         let trade_id = self.connection().last_insert_rowid();
-        self.append(&Event { trade_id, order, created_at, recorded_at })?;
+        self.append(&Event { trade_id, previous: None, order, created_at, recorded_at })?;
         Ok(TradeId(trade_id))
     }
 
@@ -152,14 +154,14 @@ impl<'c> Transaction<'c> {
         })
     }
 
-    /// Drops the indexes of trades and events, but for those of unique columns, and says how to make them.
+    /// Drops the indexes of trades, but for those of unique columns, and says how to make them.
     fn drop_indexes(&self) -> Result<Vec<String>, Error> {
         let failed = || Error::query("drop an index");
         let mut statement = self
             .connection()
             .prepare_cached(
                 "SELECT name, sql FROM sqlite_schema
-                 WHERE type = 'index' AND tbl_name IN ('trades', 'trade_events') AND sql IS NOT NULL",
+                 WHERE type = 'index' AND tbl_name = 'trades' AND sql IS NOT NULL",
             )
             .map_err(failed())?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed())?;
@@ -214,7 +216,8 @@ impl<'c> Transaction<'c> {
         let recorded_at = now().timestamp_micros();
         self.execute(
             "change a trade",
-            "UPDATE trades SET order_status = ?2, executed_price = ?3, alpaca_order_id = ?4, execution_date = ?5, last_updated = ?6
+            "UPDATE trades SET order_status = ?2, executed_price = ?3, alpaca_order_id = ?4, execution_date = ?5, last_updated = ?6,
+                 event = ?7
              WHERE id = ?1",
             params![
                 id.0,
@@ -223,10 +226,12 @@ impl<'c> Transaction<'c> {
                 order.broker_order_id,
                 order.executed_at.map(|time| time.timestamp_micros()),
                 recorded_at,
+                self.head.get().sequence + 1,
             ],
         )?;
         let created_at = trade.created_at.timestamp_micros();
-        self.append(&Event { trade_id: id.0, order: &order, created_at, recorded_at })
+        let previous = Some(trade.last_event);
+        self.append(&Event { trade_id: id.0, previous, order: &order, created_at, recorded_at })
     }
 
     /// Says for good that the trades of this record are made up.
@@ -242,11 +247,12 @@ impl<'c> Transaction<'c> {
         self.execute(
             "record an event",
             "INSERT INTO trade_events
-                 (sequence, trade_id, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (sequence, trade_id, previous, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 head.sequence,
                 event.trade_id,
+                event.previous,
                 order.status.as_str(),
                 executed_price(order)?,
                 order.broker_order_id,

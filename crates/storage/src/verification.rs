@@ -26,12 +26,11 @@ pub struct Verification {
 /// Each event with its trade as the event left it, and with the trade as it is now.
 ///
 /// A price and so on of the event stand where the trade's own would, so that one function reads both.
-const WALK: &str = "SELECT e.sequence, e.trade_id, e.recorded_at, e.hash,
+const WALK: &str = "SELECT e.sequence, e.trade_id, e.previous, e.recorded_at, e.hash,
          t.id, client_order_id, agent_id, ticker, side, order_type, quantity, price, source_politician, source_trade_date, trade_date,
-         e.order_status, e.executed_price, e.alpaca_order_id, e.execution_date, t.created_at, e.recorded_at AS last_updated,
+         e.order_status, e.executed_price, e.alpaca_order_id, e.execution_date, t.created_at, e.recorded_at AS last_updated, t.event,
          t.order_status IS e.order_status AND t.executed_price IS e.executed_price AND t.alpaca_order_id IS e.alpaca_order_id
-             AND t.execution_date IS e.execution_date AND t.last_updated IS e.recorded_at AS is_now,
-         EXISTS (SELECT 1 FROM trade_events AS n WHERE n.trade_id = e.trade_id AND n.sequence > e.sequence) AS is_past
+             AND t.execution_date IS e.execution_date AND t.last_updated IS e.recorded_at AS is_now
      FROM trade_events AS e LEFT JOIN trades AS t ON t.id = e.trade_id ORDER BY e.sequence";
 
 /// SQLite's own checks: of the pages, the indexes, the constraints and the references.
@@ -76,9 +75,10 @@ pub(crate) fn chain(
     let mut stale = None;
     while let Some(row) = rows.next().map_err(failed())? {
         head = step(head, row)?;
-        let is_past: bool = column(row, "is_past")?;
-        known += u64::from(!is_past);
-        if stale.is_none() && !is_past && !column::<bool>(row, "is_now")? {
+        let last: u64 = column(row, "event")?;
+        known += u64::from(head.sequence == last);
+        let is_as_it_says = head.sequence < last || (head.sequence == last && column::<bool>(row, "is_now")?);
+        if stale.is_none() && !is_as_it_says {
             stale = Some(head.sequence);
         }
         if head.sequence.is_multiple_of(REPORT_EVERY) {
@@ -110,6 +110,7 @@ fn step(before: Head, row: &Row<'_>) -> Result<Head, Error> {
     let Ok(trade) = reader::trade(row) else { return broken("it, or its trade, cannot be read") };
     let event = Event {
         trade_id: trade.id.0,
+        previous: column(row, "previous")?,
         order: &trade.order,
         created_at: trade.created_at.timestamp_micros(),
         recorded_at: column(row, "recorded_at")?,

@@ -52,7 +52,16 @@ const PLANS: [&[&str]; STATEMENTS.len() + trades::STATEMENTS.len()] = [
     &["SEARCH trades USING INDEX trades_by_status (order_status=? AND rowid<?)"],
     &["SEARCH trades USING INDEX trades_by_time (created_at>? AND created_at<?)"],
     &["SCAN trades USING INDEX trades_open"],
-    &["SEARCH trade_events USING INDEX trade_events_of_trade (trade_id=?)"],
+    &[
+        "CO-ROUTINE past",
+        "SETUP",
+        "SEARCH trades USING INTEGER PRIMARY KEY (rowid=?)",
+        "RECURSIVE STEP",
+        "SCAN past",
+        "SEARCH trade_events USING INTEGER PRIMARY KEY (rowid=?)",
+        "SCAN past",
+        "SEARCH trade_events USING INTEGER PRIMARY KEY (rowid=?)",
+    ],
 ];
 
 fn texts(connection: &Connection, sql: &str) -> Vec<String> {

@@ -67,7 +67,7 @@ macro_rules! page {
         concat!(
             "SELECT ",
             order_columns!(),
-            ", id, created_at, last_updated FROM trades WHERE ",
+            ", id, created_at, last_updated, event FROM trades WHERE ",
             $condition,
             " ORDER BY ",
             $order,
@@ -91,13 +91,18 @@ const RECORDED: &str =
 const OPEN: &str = concat!(
     "SELECT ",
     order_columns!(),
-    ", id, created_at, last_updated FROM trades
+    ", id, created_at, last_updated, event FROM trades
      WHERE order_status <> 'filled' AND order_status <> 'canceled' AND order_status <> 'expired'
          AND order_status <> 'replaced' AND order_status <> 'rejected' ORDER BY id"
 );
-const HISTORY: &str =
-    "SELECT sequence, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash
-     FROM trade_events WHERE trade_id = ?1 ORDER BY sequence";
+// From the last one back. An event that says it follows a later one was tampered with, and would lead in a circle.
+const HISTORY: &str = "WITH RECURSIVE past (event) AS (
+         SELECT event FROM trades WHERE id = ?1
+         UNION ALL
+         SELECT previous FROM past JOIN trade_events ON sequence = event WHERE previous < sequence
+     )
+     SELECT sequence, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash
+     FROM past JOIN trade_events ON sequence = event";
 
 impl Reader<'_> {
     /// The newest trades of those that the filter takes: at most `limit`, from a place on, or from the newest on.
@@ -143,7 +148,7 @@ impl Reader<'_> {
     /// # Errors
     /// [`Error::Query`], [`Error::Stored`].
     pub fn history(&self, id: TradeId) -> Result<Vec<TradeEvent>, Error> {
-        self.all("read the history of a trade", HISTORY, [id.0], |row| {
+        let mut events = self.all("read the history of a trade", HISTORY, [id.0], |row| {
             let executed_at: Option<i64> = column(row, "execution_date")?;
             Ok(TradeEvent {
                 sequence: column(row, "sequence")?,
@@ -154,6 +159,8 @@ impl Reader<'_> {
                 recorded_at: time(column(row, "recorded_at")?, "recorded_at")?,
                 hash: column(row, "hash")?,
             })
-        })
+        })?;
+        events.reverse();
+        Ok(events)
     }
 }

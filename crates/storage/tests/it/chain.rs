@@ -107,7 +107,7 @@ fn verify_names_the_first_event_that_is_wrong() {
         ("DELETE FROM trade_events WHERE sequence = 1", 1, "it is missing"),
         (
             "INSERT INTO trades SELECT 4, 'new', agent_id, ticker, side, order_type, quantity, price, executed_price, order_status,
-                 alpaca_order_id, source_politician, source_trade_date, trade_date, execution_date, created_at, last_updated
+                 alpaca_order_id, source_politician, source_trade_date, trade_date, execution_date, created_at, last_updated, event
              FROM trades WHERE id = 3",
             4,
             "1 of 4 trades have no event",

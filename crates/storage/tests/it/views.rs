@@ -217,9 +217,9 @@ fn the_tables_refuse_values_that_make_no_sense() {
         "UPDATE daily_performance SET total_value = 'much'",
         "UPDATE daily_performance SET agent_id = 'nobody'",
         "INSERT INTO record SELECT 2, instance_id, created_at, NULL FROM record",
-        "INSERT INTO trade_events VALUES (4, 9, 'new', NULL, NULL, NULL, 0, zeroblob(32))",
-        "INSERT INTO trade_events VALUES (4, 1, 'new', NULL, NULL, NULL, 0, zeroblob(31))",
-        "INSERT INTO trade_events VALUES (0, 1, 'new', NULL, NULL, NULL, 0, zeroblob(32))",
+        "INSERT INTO trade_events VALUES (4, 9, NULL, 'new', NULL, NULL, NULL, 0, zeroblob(32))",
+        "INSERT INTO trade_events VALUES (4, 1, NULL, 'new', NULL, NULL, NULL, 0, zeroblob(31))",
+        "INSERT INTO trade_events VALUES (0, 1, NULL, 'new', NULL, NULL, NULL, 0, zeroblob(32))",
     ] {
         let error = connection.execute(sql, []).expect_err(sql);
         assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ConstraintViolation), "{sql}: {error}");

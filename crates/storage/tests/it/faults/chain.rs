@@ -106,6 +106,7 @@ fn b5_each_edited_column_is_found() {
         ("alpaca_order_id", "'b'"),
         ("execution_date", "1"),
         ("last_updated", "1"),
+        ("event", "3"),
     ] {
         edit("trades", "id = 5", column, value, format!("the record is damaged at event 7: {STALE}"));
     }
@@ -117,6 +118,7 @@ fn b5_each_edited_column_is_found() {
         ("recorded_at", "1"),
         ("hash", "zeroblob(32)"),
         ("trade_id", "4"),
+        ("previous", "NULL"),
     ] {
         edit("trade_events", "sequence = 2", column, value, format!("the record is damaged at event 2: {CHANGED}"));
     }
@@ -159,14 +161,14 @@ fn b5_a_trail_that_was_cut_reordered_or_added_to_is_found() {
     );
     check(
         &record,
-        "INSERT INTO trade_events SELECT 9, trade_id, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash
+        "INSERT INTO trade_events SELECT 9, trade_id, previous, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash
          FROM trade_events WHERE sequence = 8",
         &format!("the record is damaged at event 9: {CHANGED}"),
     );
     check(
         &record,
         "INSERT INTO trades SELECT 7, 'planted', agent_id, ticker, side, order_type, quantity, price, executed_price, order_status,
-             alpaca_order_id, source_politician, source_trade_date, trade_date, execution_date, created_at, last_updated
+             alpaca_order_id, source_politician, source_trade_date, trade_date, execution_date, created_at, last_updated, event
          FROM trades WHERE id = 6",
         "the record is damaged at event 8: 1 of 7 trades have no event",
     );
