@@ -25,6 +25,8 @@ Examples:
   trading                                   start, and create the database where there is none
   trading --set monitoring.port=9090        the same, with the health server on another port
   trading init-db --sample-data             create the database and fill it with made-up trades
+  trading check-config                      say what is wrong with the settings, or that nothing is
+  trading explain database.path             where a setting comes from, what it may be and means
 
 Settings come from config/ENVIRONMENT.toml, .env and the environment; .env.example lists all of them.
 Exit codes: 0 well, 1 failed, 2 usage or settings.";
@@ -41,6 +43,13 @@ enum Command {
         /// Fill a record without trades with made-up ones
         #[arg(long)]
         sample_data: bool,
+    },
+    /// Check all settings and the agents file, and start nothing
+    CheckConfig,
+    /// Say where a setting comes from, what it may be and what it means; without a key, show all that hold
+    Explain {
+        /// A key such as database.path, or its variable, DATABASE_PATH
+        key: Option<String>,
     },
 }
 
@@ -80,6 +89,8 @@ fn main() -> ExitCode {
     let done = match command.unwrap_or(Command::Serve) {
         Command::Serve => serve(sources),
         Command::InitDb { path, sample_data } => initialise(sources, path, sample_data),
+        Command::CheckConfig => check_config(sources),
+        Command::Explain { key } => explain(sources, key),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -108,6 +119,27 @@ fn serve(sources: SettingSources) -> Result<(), Error> {
 fn initialise(sources: SettingSources, path: Option<String>, sample_data: bool) -> Result<(), Error> {
     let settings = sources.load(path)?;
     say(&init_db(&settings, sample_data)?.to_string());
+    Ok(())
+}
+
+fn check_config(sources: SettingSources) -> Result<(), Error> {
+    let settings = sources.load(None)?;
+    for warning in settings.warnings() {
+        complain(&format!("warning: {warning}"));
+    }
+    let (agents, enabled) = (settings.agents().list().len(), settings.enabled_agents().count());
+    let money = if settings.api.alpaca.paper { "paper money" } else { "REAL MONEY" };
+    say(&format!("the settings are good: {}, {money}, {enabled} of {agents} agents enabled", settings.environment));
+    Ok(())
+}
+
+fn explain(sources: SettingSources, key: Option<String>) -> Result<(), Error> {
+    let settings = sources.load(None)?;
+    let text = match key {
+        Some(key) => settings.explain(&key)?.to_string(),
+        None => settings.effective().to_toml(),
+    };
+    say(text.trim_end());
     Ok(())
 }
 

@@ -46,6 +46,44 @@ fn made_up_trades_and_real_money_do_not_meet() {
 }
 
 #[test]
+fn check_config_says_if_the_settings_are_good_and_starts_nothing() {
+    let folder = project();
+    let before = tree(folder.path());
+    let check = |environment: &[(&str, &str)]| {
+        let output = run(folder.path(), environment, &["check-config"]);
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let keys = "QUIVER_API_KEY, ALPACA_API_KEY and ALPACA_SECRET_KEY";
+    let good = "the settings are good: development, paper money, 5 of 5 agents enabled\n";
+    let warning = format!("warning: what calls outside services cannot work before these are set: {keys}\n");
+    assert_eq!(check(&[]), (Some(0), good.to_owned(), warning));
+    let bad = "error: the configuration has 1 fault\n  logging.level: must be one of ERROR, WARNING, INFO, DEBUG, TRACE; found \
+               \"LOUD\", from variable LOG_LEVEL; for example LOG_LEVEL=INFO\n";
+    assert_eq!(check(&[("LOG_LEVEL", "LOUD")]), (Some(2), String::new(), bad.to_owned()));
+    assert_eq!(tree(folder.path()), before);
+}
+
+#[test]
+fn explain_says_where_a_setting_comes_from_and_shows_no_secret() {
+    let folder = project();
+    let secret = [("QUIVER_API_KEY", "00canary42"), ("LOG_LEVEL", "WARNING")];
+    let explain = |arguments: &[&str]| {
+        let output = run(folder.path(), &secret, &[&["explain"], arguments].concat());
+        assert!(!text(&output.stdout).contains("canary") && !text(&output.stderr).contains("canary"));
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let level = "logging.level = WARNING\n  from      variable LOG_LEVEL\n  default   INFO\n  \
+                 must be   one of ERROR, WARNING, INFO, DEBUG, TRACE\n  meaning   How much is logged.\n";
+    assert_eq!(explain(&["LOG_LEVEL"]), (Some(0), level.to_owned(), String::new()));
+    let (code, key, _) = explain(&["api.quiver.key"]);
+    assert_eq!((code, key.lines().next()), (Some(0), Some("api.quiver.key = [redacted]")));
+    let (code, all, _) = explain(&[]);
+    assert!(code == Some(0) && all.contains("level = \"WARNING\" # variable LOG_LEVEL\n"), "{all}");
+    let (code, _, error) = explain(&["loging.level"]);
+    assert_eq!((code, error.contains("logging.level")), (Some(2), true), "{error}");
+}
+
+#[test]
 fn help_and_version_need_no_project() {
     let folder = tempfile::tempdir().expect("a folder");
     let version = run(folder.path(), &[], &["--version"]);
