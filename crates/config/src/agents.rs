@@ -189,8 +189,33 @@ impl<'de> Deserialize<'de> for SizeType {
 /// Reads the file. What is wrong inside it becomes faults of `reader`.
 ///
 /// # Errors
-/// For a file that cannot be read or is not JSON.
+/// For a file that cannot be read or is not JSON, unless other faults are to be told with that.
 pub(crate) fn load(path: &ProjectPath, environment: Environment, reader: &mut Reader<'_>) -> Result<Agents, Error> {
+    match read(path, environment, reader) {
+        Err(error) if reader.has_faults() => {
+            reader.fault(unusable(&error, path));
+            Ok(Agents::default())
+        }
+        read => read,
+    }
+}
+
+/// A file of which nothing can be used, as one fault among others.
+fn unusable(error: &Error, path: &ProjectPath) -> Fault {
+    let shown = path.as_written().display();
+    let (rule, found, source, hint) = match error {
+        Error::Malformed { line, reason, .. } => {
+            ("must be JSON", reason.clone(), format!("{shown}:{line}"), "correct that line")
+        }
+        other => {
+            let cause = std::error::Error::source(other).map_or_else(|| other.to_string(), ToString::to_string);
+            ("must be a file that can be read", cause, shown.to_string(), "check what it is, and who may read it")
+        }
+    };
+    Fault { key: "agents".to_owned(), rule: rule.to_owned(), found, source, hint: hint.to_owned() }
+}
+
+fn read(path: &ProjectPath, environment: Environment, reader: &mut Reader<'_>) -> Result<Agents, Error> {
     let file = path.full();
     let (text, file, shown) = match sources::read(&file)? {
         Some(text) => (text, file, path.as_written().display().to_string()),

@@ -1,7 +1,8 @@
 //! What can be wrong with a configuration.
 //!
 //! Two kinds: a folder or file that cannot be used at all ([`Error::Root`], [`Error::Read`], [`Error::Malformed`]) ends the load at once, since
-//! nothing behind it can be judged; everything else is a [`Fault`], and all faults are collected before the load fails.
+//! nothing behind it can be judged; everything else is a [`Fault`], and all faults are collected before the load fails. An agents file
+//! of that kind is one fault more where there are others.
 
 use std::{
     fmt, io,

@@ -31,6 +31,10 @@ impl<'a> Reader<'a> {
         self.faults.push(fault);
     }
 
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     /// Ends the reading: what is to be said of each key, or the faults, sorted.
     pub(crate) fn finish(mut self) -> Result<Vec<Explanation>, Error> {
         if self.faults.is_empty() {

@@ -286,3 +286,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_that_is_no_json_is_told_with_the_other_faults() {
+    for (agents, expected) in [
+        (
+            Some("{\n\"agents\": [\n}"),
+            "agents: must be JSON; found not JSON: expected value at line 3 column 1, from config/agents.json:3; correct that line",
+        ),
+        (
+            None,
+            "agents: must be a file that can be read; found not a regular file, from config/agents.json; check what it is, and who \
+             may read it",
+        ),
+    ] {
+        let folder = project(&[("config/development.toml", "")]);
+        let path = folder.path().join("config/agents.json");
+        match agents {
+            Some(text) => fs::write(&path, text).expect("is written"),
+            None => fs::create_dir(&path).expect("is made"),
+        }
+        let error = loader(folder.path(), &[("LOG_LEVEL", "LOUD")]).load().expect_err("is faulty").to_string();
+        let lines: Vec<_> = error.lines().map(str::trim).collect();
+        assert_eq!((lines.len(), lines[0], lines[1]), (3, "the configuration has 2 faults", expected));
+        assert!(lines[2].starts_with("logging.level: "), "{error}");
+    }
+}
