@@ -11,6 +11,7 @@ mod wiring;
 pub use trading_config as config;
 pub use trading_logging as logging;
 pub use trading_monitoring as monitoring;
+pub use trading_resilience as resilience;
 pub use trading_storage as storage;
 
 pub use crate::{
@@ -19,6 +20,7 @@ pub use crate::{
     error::Error,
     record::{RecordReport, init_db},
     signals::Signals,
+    wiring::api_retry,
 };
 
 /// The workspace's README, so that its examples are compiled and run.

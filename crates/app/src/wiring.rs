@@ -6,6 +6,7 @@ use chrono::{TimeDelta, Utc};
 use log::LevelFilter;
 use trading_config::{Agent, Console, Level, Settings};
 use trading_monitoring::{Check, Metrics, Outcome, ServerOptions, System, SystemOptions, UsageLimits};
+use trading_resilience::retry::{self, Policy};
 use trading_storage::{AgentId, Database, Error, Sample, Sizes};
 
 /// The seed of the sample data. Arbitrary; the same for all, so that people see the same data.
@@ -38,6 +39,28 @@ pub(crate) fn logging(settings: &Settings) -> trading_logging::Options {
         retention_days: settings.logging.retention_days,
         queue_bytes: usize::try_from(settings.logging.queue_bytes.get()).unwrap_or(usize::MAX),
         ..trading_logging::Options::at(settings.logging.path.full())
+    }
+}
+
+/// How calls of outside services are tried again: the settings `api.retry_*`.
+///
+/// ```
+/// use trading_app::{api_retry, config::Settings, resilience::retry};
+///
+/// let folder = tempfile::tempdir()?;
+/// let settings = |set| Settings::loader().root(folder.path()).environment(set).load();
+/// assert_eq!(api_retry(&settings(vec![])?), retry::API);
+/// assert_eq!(api_retry(&settings(vec![("RETRY_MAX_ATTEMPTS", "5")])?).attempts_max, 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn api_retry(settings: &Settings) -> Policy {
+    Policy {
+        attempts_max: settings.api.retry_attempts_max,
+        base: settings.api.retry_wait,
+        factor: settings.api.retry_backoff_factor,
+        cap: settings.api.retry_wait_max,
+        ..retry::API
     }
 }
 
@@ -114,4 +137,25 @@ pub(crate) fn sample(agents: Vec<trading_storage::Agent>) -> Sample {
     // The last day whose market has closed, at 21:00 UTC.
     let last_day = (Utc::now() - TimeDelta::hours(21)).date_naive();
     Sample { seed: SAMPLE_SEED, agents, last_day, trades: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_retry_that_the_settings_allow_is_a_valid_policy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let variables = ["RETRY_MAX_ATTEMPTS", "RETRY_BACKOFF_FACTOR", "API__RETRY_WAIT", "API__RETRY_WAIT_MAX"];
+        for values in [["1", "1", "10ms", "10ms"], ["10", "10", "1m", "1h"], ["3", "2", "1s", "1m"]] {
+            let set = variables.into_iter().zip(values);
+            let settings = Settings::loader().root(folder.path()).environment(set).load().expect("is allowed");
+            let policy = api_retry(&settings).validated().expect("is valid");
+            assert_eq!(
+                (policy.attempts_max.to_string(), policy.factor.to_string()),
+                (values[0].into(), values[1].into())
+            );
+            assert_eq!((policy.base, policy.cap), (settings.api.retry_wait, settings.api.retry_wait_max));
+        }
+    }
 }
