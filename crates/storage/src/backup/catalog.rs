@@ -69,10 +69,18 @@ impl Backup {
         Self { created_at: manifest.created_at, size_bytes: size(&path), path, manifest: Ok(manifest) }
     }
 
-    /// Whether it was proven when it was made and is whole as far as can be seen without reading it.
+    /// Whether it was proven when it was made, its chain included, and is whole as far as can be seen without reading it.
     #[must_use]
     pub fn is_proven(&self) -> bool {
-        self.manifest.is_ok()
+        self.manifest.as_ref().is_ok_and(|manifest| manifest.chain_verified)
+    }
+
+    /// The newest proven backup of a folder, whichever database it is of; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn newest_proven(folder: impl AsRef<Path>) -> Result<Option<Self>, Error> {
+        Ok(Self::list(folder)?.into_iter().find(Self::is_proven))
     }
 
     /// How old it is at `now`; zero if its time is yet to come.
@@ -142,9 +150,11 @@ impl Backup {
         let folder = folder.as_ref();
         let limit = TimeDelta::days(i64::from(keep_days));
         let ours = |backup: &Self| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
-        let mut removed = Vec::new();
-        for backup in Self::list(folder)?.into_iter().filter(ours).skip(KEPT) {
-            if now - backup.created_at <= limit || !backup.has_no_other_files() {
+        let (mut proven, mut removed) = (0, Vec::new());
+        for backup in Self::list(folder)?.into_iter().filter(ours) {
+            proven += usize::from(backup.is_proven());
+            let kept = backup.is_proven() && proven <= KEPT;
+            if kept || now - backup.created_at <= limit || !backup.has_no_other_files() {
                 continue;
             }
             let scratch = Scratch::new(folder)?;

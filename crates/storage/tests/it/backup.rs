@@ -17,7 +17,7 @@ use std::{
 use tempfile::TempDir;
 use trading_storage::{Backup, BackupOptions, Database, Error};
 
-use crate::{agent, database, order};
+use crate::{agent, database, order, tamper};
 
 /// A database with the trades "0" to "n - 1".
 fn with_trades(count: u32) -> (TempDir, Database) {
@@ -59,13 +59,6 @@ fn text(error: &Error, folder: &Path) -> String {
         }
     }
     words.join(" ")
-}
-
-/// Changes a closed database behind the program's back.
-#[expect(clippy::disallowed_methods, reason = "plays another program")]
-fn tamper(path: &Path, sql: &str) {
-    let connection = rusqlite::Connection::open(path).expect("opens");
-    connection.execute_batch(sql).expect("is changed");
 }
 
 fn database_file(backup: &Backup) -> PathBuf {

@@ -1,21 +1,11 @@
 //! The chain of events, and the walk along it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 use trading_storage::{Database, Error, Head, OrderStatus, StatusUpdate};
 
-use crate::{agent, database, options, order};
-
-/// Changes the closed database behind the program's back.
-#[expect(clippy::disallowed_methods, reason = "plays another program")]
-pub(crate) fn tamper(path: &Path, sql: &str) {
-    let connection = rusqlite::Connection::open(path).expect("opens");
-    connection.execute_batch(sql).expect("is changed");
-}
+use crate::{agent, database, options, order, tamper};
 
 pub(crate) fn head_path(folder: &TempDir) -> PathBuf {
     folder.path().join("record.db.head")

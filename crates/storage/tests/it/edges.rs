@@ -11,7 +11,7 @@ use trading_storage::{
     Database, Error, Migration, MigrationSet, Options, Order, OrderStatus, OrderType, Position, StatusUpdate, sqlite,
 };
 
-use crate::{agent, chain::tamper, database, options, order};
+use crate::{agent, database, options, order, tamper};
 
 fn with_agent() -> (tempfile::TempDir, Database) {
     let (folder, db) = database();

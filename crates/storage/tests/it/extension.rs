@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use tempfile::TempDir;
 use trading_storage::{Database, Error, Migration, MigrationSet, Options, ReadOnlyDatabase, sqlite};
 
-use crate::{agent, chain::tamper, database, options, order};
+use crate::{agent, database, options, order, tamper};
 
 const RUNS: Migration = Migration {
     version: 1,

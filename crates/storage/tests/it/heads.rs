@@ -11,8 +11,8 @@ use trading_storage::{Database, Error, Head, Observer, Options};
 
 use crate::{
     agent,
-    chain::{head_path, tamper, with_trades},
-    database, options, order,
+    chain::{head_path, with_trades},
+    database, options, order, tamper,
 };
 
 /// Writes down what it is told.

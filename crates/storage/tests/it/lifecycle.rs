@@ -6,14 +6,7 @@ use tempfile::TempDir;
 use trading_resilience::{Class, Classify as _};
 use trading_storage::{Database, Error, Options, Origin};
 
-use crate::{agent, database, options, order};
-
-/// Changes the closed database behind the program's back.
-#[expect(clippy::disallowed_methods, reason = "plays another program")]
-fn tamper(path: &Path, sql: &str) {
-    let connection = rusqlite::Connection::open(path).expect("opens");
-    connection.execute_batch(sql).expect("is changed");
-}
+use crate::{agent, database, options, order, tamper};
 
 /// Every file of the folder with its content.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {

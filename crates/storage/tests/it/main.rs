@@ -21,6 +21,8 @@ mod status;
 mod views;
 mod writing;
 
+use std::path::Path;
+
 use chrono::NaiveDate;
 use tempfile::TempDir;
 use trading_storage::{Agent, AgentId, ClientOrderId, Database, Options, Order, Side, Ticker};
@@ -47,6 +49,13 @@ fn agent(id: &str) -> Agent {
         kind: "individual".to_owned(),
         enabled: true,
     }
+}
+
+/// Changes a closed database behind the program's back.
+#[expect(clippy::disallowed_methods, reason = "plays another program")]
+fn tamper(path: &Path, sql: &str) {
+    let connection = rusqlite::Connection::open(path).expect("opens");
+    connection.execute_batch(sql).expect("is changed");
 }
 
 /// An order of the agent "a" for 1.5 shares of NVDA.

@@ -2,7 +2,7 @@
 
 use trading_storage::{AgentId, Cursor, Database, Order, OrderStatus, Ticker, Trade, TradeFilter};
 
-use crate::{agent, chain::tamper, day, options, order, queries::with_trades};
+use crate::{agent, day, options, order, queries::with_trades, tamper};
 
 /// Every page of a filter from the newest on; `between` is called after each.
 fn walk(db: &Database, filter: &TradeFilter, limit: u32, mut between: impl FnMut()) -> Vec<Trade> {

@@ -5,7 +5,11 @@ use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use trading_storage::{Backup, BackupOptions, Database};
 
-use super::{backup, database_file, names, with_trades};
+use super::{
+    backup, database_file,
+    manifests::{NOT_WALKED, change_manifest},
+    names, with_trades,
+};
 
 /// Makes a backup and dates it back.
 fn backup_of(db: &Database, folder: &Path, days_ago: i64, now: DateTime<Utc>) -> Backup {
@@ -111,6 +115,14 @@ fn backups_go_by_age_but_the_newest_three_proven_ones_stay() {
     backup_of(&db, &place, 60, now());
     assert_eq!(prune(0), Vec::<std::path::PathBuf>::new());
     assert_eq!(names(&place).len(), 4);
+    // Nor does one whose chain nobody walked; it goes by its age alone.
+    let not_walked = backup_of(&db, &place, 10, now());
+    change_manifest(&not_walked.path, &[NOT_WALKED]);
+    assert_eq!(Backup::newest_proven(&place).expect("is listed").expect("is there").path, made[1].path);
+    assert_eq!(prune(10), Vec::<std::path::PathBuf>::new());
+    assert_eq!(prune(0), [not_walked.path]);
+    assert_eq!(names(&place).len(), 4);
+    assert_eq!(Backup::newest_proven(folder.path().join("none")).expect("is listed"), None);
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn forge(made: &Backup, sql: &str, claims: &[(&str, &str)]) {
     change_manifest(&made.path, claims);
 }
 
-fn change_manifest(backup: &Path, changes: &[(&str, &str)]) {
+pub(super) fn change_manifest(backup: &Path, changes: &[(&str, &str)]) {
     let path = backup.join("manifest.json");
     let mut text = fs::read_to_string(&path).expect("is read");
     for (from, to) in changes {
@@ -54,7 +54,7 @@ fn change_manifest(backup: &Path, changes: &[(&str, &str)]) {
     fs::write(path, text).expect("is written");
 }
 
-const NOT_WALKED: (&str, &str) = ("\"chain_verified\": true", "\"chain_verified\": false");
+pub(super) const NOT_WALKED: (&str, &str) = ("\"chain_verified\": true", "\"chain_verified\": false");
 
 #[test]
 fn a_backup_that_was_made_anew_by_somebody_else_is_refused() {
