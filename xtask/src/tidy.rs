@@ -1,73 +1,60 @@
-//! `cargo xtask tidy`: what prose lists and the compiler cannot check, against the code. All faults are collected first.
+//! `cargo xtask tidy`: what the compiler cannot check. All faults of all checks are collected first.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use trading_app::config::Settings;
+use crate::checkout;
 
-use crate::{checkout, schema};
+mod docs;
+mod edges;
+mod files;
+mod program;
+mod prose;
+mod queries;
+mod schemas;
+mod secrets;
+mod settings;
+mod sizes;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The checks to do [default: all]
+    #[arg(value_name = "CHECK", value_parser = clap::builder::PossibleValuesParser::new(CHECKS.map(|check| check.name)))]
+    checks: Vec<String>,
     /// The checkout [default: the one that this was compiled in]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 }
 
-/// Looks at files below the root, and adds a line for each fault.
-type Check = fn(&Path, &mut Vec<String>) -> anyhow::Result<()>;
+struct Check {
+    name: &'static str,
+    /// What holds when it finds nothing.
+    holds: &'static str,
+    /// Looks at files below the root, and returns a line for each fault.
+    faults: fn(&Path) -> anyhow::Result<Vec<String>>,
+}
 
-const CHECKS: [(&str, Check); 2] =
-    [(".env.example has every setting", env_example), ("the JSON Schemas are those of the code", schemas)];
+const CHECKS: [Check; 8] = [
+    Check { name: "settings", holds: ".env.example has every setting", faults: settings::faults },
+    Check { name: "schemas", holds: "the JSON Schemas are those of the code", faults: schemas::faults },
+    Check { name: "sizes", holds: "files and functions are short enough to be read", faults: sizes::faults },
+    Check { name: "docs", holds: "each module says what it is for", faults: docs::faults },
+    Check { name: "edges", holds: "the crates depend on each other as ARCHITECTURE.md draws it", faults: edges::faults },
+    Check { name: "prose", holds: "routes, metrics, codes and settings in prose are in the code", faults: prose::faults },
+    Check { name: "queries", holds: "dashboards and alerts ask for metrics that there are", faults: queries::faults },
+    Check { name: "secrets", holds: "nothing looks like a secret", faults: secrets::faults },
+];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<String> {
     let root = args.root.as_deref().unwrap_or(checkout());
-    let mut faults = Vec::new();
-    for (_, check) in CHECKS {
-        check(root, &mut faults)?;
+    let (mut faults, mut well) = (Vec::new(), Vec::new());
+    for check in CHECKS.iter().filter(|check| args.checks.is_empty() || args.checks.iter().any(|n| n == check.name)) {
+        // A check that cannot be done is a fault like others, and the next ones are done all the same.
+        let found = (check.faults)(root).unwrap_or_else(|error| vec![format!("{error:#}")]);
+        if found.is_empty() {
+            well.push(format!("well: {:<9} {}", check.name, check.holds));
+        }
+        faults.extend(found.into_iter().map(|fault| format!("{}: {fault}", check.name)));
     }
     anyhow::ensure!(faults.is_empty(), "the checkout is not tidy:\n  {}", faults.join("\n  "));
-    Ok(CHECKS.map(|(name, _)| format!("well: {name}")).join("\n"))
-}
-
-/// What `.env.example` has, two lines a setting: its meaning and key, and its variable with the default, switched off.
-fn env_example(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()> {
-    const NAME: &str = ".env.example";
-    let text = fs::read_to_string(root.join(NAME)).with_context(|| format!("cannot read {NAME}"))?;
-    let lines: Vec<&str> = text.lines().collect();
-    let keys: Vec<_> = Settings::keys().map(|key| (key.variable(), key)).collect();
-    for (variable, key) in &keys {
-        let wanted = format!("#{variable}={}", key.default);
-        match lines.iter().position(|line| *line == wanted) {
-            None => faults.push(format!("{NAME}: there is no line {wanted}")),
-            Some(at) => {
-                let above = at.checked_sub(1).and_then(|at| lines.get(at)).copied().unwrap_or_default();
-                let wanted = format!("# {} [{}]", key.meaning, key.path());
-                if above != wanted {
-                    faults.push(format!("{NAME}:{at}: must be {wanted}"));
-                }
-            }
-        }
-    }
-    for (number, line) in lines.iter().enumerate() {
-        let said = line.strip_prefix('#').unwrap_or(line);
-        let Some((name, _)) = said.split_once('=').filter(|_| !said.starts_with(' ')) else { continue };
-        if name != "ENVIRONMENT" && !keys.iter().any(|(variable, _)| variable == name) {
-            faults.push(format!("{NAME}:{}: there is no setting {name}", number + 1));
-        }
-    }
-    Ok(())
-}
-
-fn schemas(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()> {
-    for (name, text) in schema::files() {
-        let found = fs::read_to_string(root.join(name)).with_context(|| format!("cannot read {name}"))?;
-        if found != text {
-            faults.push(format!("{name}: is not what the code says; write it with `cargo xtask schema`"));
-        }
-    }
-    Ok(())
+    Ok(well.join("\n"))
 }
