@@ -38,8 +38,16 @@ const CHECKS: [Check; 8] = [
     Check { name: "schemas", holds: "the JSON Schemas are those of the code", faults: schemas::faults },
     Check { name: "sizes", holds: "files and functions are short enough to be read", faults: sizes::faults },
     Check { name: "docs", holds: "each module says what it is for", faults: docs::faults },
-    Check { name: "edges", holds: "the crates depend on each other as ARCHITECTURE.md draws it", faults: edges::faults },
-    Check { name: "prose", holds: "routes, metrics, codes and settings in prose are in the code", faults: prose::faults },
+    Check {
+        name: "edges",
+        holds: "the crates depend on each other as ARCHITECTURE.md draws it",
+        faults: edges::faults,
+    },
+    Check {
+        name: "prose",
+        holds: "routes, metrics, codes and settings in prose are in the code",
+        faults: prose::faults,
+    },
     Check { name: "queries", holds: "dashboards and alerts ask for metrics that there are", faults: queries::faults },
     Check { name: "secrets", holds: "nothing looks like a secret", faults: secrets::faults },
 ];

@@ -52,7 +52,8 @@ fn drawn(text: &str) -> anyhow::Result<Edges> {
 /// What `cargo metadata` says of the normal dependencies within the workspace.
 fn real(root: &Path) -> anyhow::Result<Edges> {
     let mut cargo = Command::new("cargo");
-    let metadata = process::output(cargo.args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(root))?;
+    let metadata =
+        process::output(cargo.args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(root))?;
     edges(&serde_json::from_str(&metadata)?)
 }
 

@@ -43,7 +43,8 @@ fn functions(file: &File) -> Vec<Function> {
     for (number, line) in file.lines() {
         let indent = line.len() - line.trim_start().len();
         if line.trim_start().starts_with('}') && open.last().is_some_and(|(at, _)| *at == indent) {
-            functions.extend(open.pop().map(|(_, function)| Function { lines: number + 1 - function.line, ..function }));
+            functions
+                .extend(open.pop().map(|(_, function)| Function { lines: number + 1 - function.line, ..function }));
         } else if let Some(name) = function_name(line.trim()) {
             // One without a body, or with all of it on its line, has no such end.
             if !line.ends_with([';', '}']) {
@@ -72,7 +73,9 @@ mod tests {
     #[test]
     fn what_is_longer_than_its_limit_is_found() {
         let lines = |count: usize| "//! A module.\n".repeat(count);
-        let body = |count: usize| format!("impl A {{\n    pub(crate) async fn long<T>(\n{}    }}\n}}\n", "        a;\n".repeat(count));
+        let body = |count: usize| {
+            format!("impl A {{\n    pub(crate) async fn long<T>(\n{}    }}\n}}\n", "        a;\n".repeat(count))
+        };
         let folder = checkout(&[
             ("a.rs", &lines(500)),
             ("b.rs", &lines(501)),
