@@ -8,6 +8,7 @@ use std::{
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+mod deploy_check;
 mod image_check;
 mod init_db;
 mod process;
@@ -24,6 +25,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Have promtool and systemd-analyze read the files in deploy/
+    DeployCheck,
     /// Build the image as the Dockerfile says, and run it confined, without a container engine
     ImageCheck(image_check::Args),
     /// Create the database, or bring its schema up to date
@@ -39,6 +42,7 @@ enum Task {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().task {
         None => Ok(Cli::command().render_help().to_string().trim_end().to_owned()),
+        Some(Task::DeployCheck) => deploy_check::run(),
         Some(Task::ImageCheck(args)) => image_check::run(&args),
         Some(Task::InitDb(args)) => init_db::run(args),
         Some(Task::Schema) => schema::run(),

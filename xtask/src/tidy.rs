@@ -66,3 +66,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<String> {
     anyhow::ensure!(faults.is_empty(), "the checkout is not tidy:\n  {}", faults.join("\n  "));
     Ok(well.join("\n"))
 }
+
+/// The queries of the dashboards and alerts, as they are written.
+pub(crate) fn queries(root: &Path) -> anyhow::Result<Vec<String>> {
+    Ok(queries::queries(&files::all(root)?)?.into_iter().map(|query| query.text).collect())
+}

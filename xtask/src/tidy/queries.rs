@@ -12,8 +12,8 @@ use super::{
 
 const DASHBOARDS: &str = "deploy/grafana/dashboards/";
 const RULES: &str = "deploy/prometheus/";
-/// What Prometheus adds to what it scrapes.
-const FROM_PROMETHEUS: [&str; 2] = ["up", "scrape_duration_seconds"];
+/// What Prometheus has beside what it scrapes.
+const FROM_PROMETHEUS: [&str; 3] = ["ALERTS", "scrape_duration_seconds", "up"];
 const LABELS_FROM_PROMETHEUS: [&str; 2] = ["instance", "job"];
 
 /// A question to Prometheus, and where it stands.
@@ -27,7 +27,16 @@ pub(super) fn faults(root: &Path) -> anyhow::Result<Vec<String>> {
     let queries = queries(&files)?;
     anyhow::ensure!(!queries.is_empty(), "there are no queries in {DASHBOARDS} and {RULES}");
     let metrics = Program::ask()?.metrics;
-    Ok(queries.iter().flat_map(|query| unknown(query, &metrics)).collect())
+    let is_written = |name: &str| is_written(&files, name);
+    Ok(queries.iter().flat_map(|query| unknown(query, &metrics, is_written)).collect())
+}
+
+/// If a crate has the name as a text: some series come only once something happened, such as a second sample.
+fn is_written(files: &[File], name: &str) -> bool {
+    let of_a_histogram = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end));
+    let texts = [Some(name), of_a_histogram].map(|name| name.map(|name| format!("\"{name}\"")));
+    let mut code = files.iter().filter(|file| file.path.starts_with("crates/") && file.path.contains("/src/"));
+    code.any(|file| texts.iter().flatten().any(|text| file.text.contains(text)))
 }
 
 pub(super) fn queries(files: &[File]) -> anyhow::Result<Vec<Query>> {
@@ -70,7 +79,7 @@ fn dashboard_queries(value: &Value, place: &str, queries: &mut Vec<Query>) {
     }
 }
 
-fn unknown(query: &Query, metrics: &Metrics) -> Vec<String> {
+fn unknown(query: &Query, metrics: &Metrics, is_written: impl Fn(&str) -> bool) -> Vec<String> {
     let Query { place, text } = query;
     let asked = asked(text);
     if asked.is_empty() {
@@ -79,7 +88,7 @@ fn unknown(query: &Query, metrics: &Metrics) -> Vec<String> {
     let mut faults = Vec::new();
     for Asked { name, labels } in asked {
         match metrics.get(&name) {
-            None if FROM_PROMETHEUS.contains(&name.as_str()) => {}
+            None if FROM_PROMETHEUS.contains(&name.as_str()) || is_written(&name) => {}
             None => faults.push(format!("{place}: the program has no metric {name}")),
             Some(known) => {
                 let known =
@@ -195,16 +204,23 @@ mod tests {
                 "groups:\n  - expr: a_total{path=\"x\", code=\"y\"} > 1\n  - expr: up\n",
             ),
             file("deploy/prometheus/README.md", "  expr: nothing"),
+            file("deploy/prometheus/more.yml", "  expr: late_seconds_bucket + late\n"),
+            file("crates/a/src/lib.rs", "gauge(\"late_seconds\"); later(\"b_\")"),
+            file("crates/a/tests/it/main.rs", "gauge(\"late\")"),
         ];
         let metrics = crate::tidy::program::metrics("a_total{path=\"x\"} 1\n");
-        let faults: Vec<_> =
-            queries(&files).expect("are read").iter().flat_map(|query| unknown(query, &metrics)).collect();
+        let faults: Vec<_> = queries(&files)
+            .expect("are read")
+            .iter()
+            .flat_map(|query| unknown(query, &metrics, |name| is_written(&files, name)))
+            .collect();
         assert_eq!(
             faults,
             [
                 "deploy/grafana/dashboards/a.json, A, P: the program has no metric b",
                 "deploy/grafana/dashboards/a.json, A: asks for no metric: 1",
                 "deploy/prometheus/alerts.yml:2: the metric a_total has no label code",
+                "deploy/prometheus/more.yml:1: the program has no metric late",
             ]
         );
         let folded = [file("deploy/prometheus/alerts.yml", "expr: >\n  a\n")];
