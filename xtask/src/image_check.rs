@@ -52,6 +52,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<String> {
     Ok("well: the image is built and runs confined".to_owned())
 }
 
+/// Builds and runs it.
+pub(crate) fn whole() -> anyhow::Result<String> {
+    run(&Args { run_only: false, isolated: false })
+}
+
 /// Why this machine cannot do it, if it cannot.
 fn not_allowed() -> Option<String> {
     if !rustix::process::geteuid().is_root() {

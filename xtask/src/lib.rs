@@ -8,7 +8,9 @@ use std::{
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+mod ci;
 mod deploy_check;
+mod doc;
 mod image_check;
 mod init_db;
 mod process;
@@ -25,6 +27,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Do everything that must hold before a change lands, and say how long it took
+    Ci(ci::Args),
+    /// Build the documentation as one book
+    Doc(doc::Args),
     /// Have promtool and systemd-analyze read the files in deploy/
     DeployCheck,
     /// Build the image as the Dockerfile says, and run it confined, without a container engine
@@ -42,6 +48,8 @@ enum Task {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().task {
         None => Ok(Cli::command().render_help().to_string().trim_end().to_owned()),
+        Some(Task::Ci(args)) => ci::run(&args),
+        Some(Task::Doc(args)) => doc::run(&args),
         Some(Task::DeployCheck) => deploy_check::run(),
         Some(Task::ImageCheck(args)) => image_check::run(&args),
         Some(Task::InitDb(args)) => init_db::run(args),
@@ -71,6 +79,11 @@ fn say(text: &str) {
 fn complain(text: &str) {
     drop(writeln!(io::stderr(), "{text}"));
 }
+
+/// The README of development, so that its examples are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../DEVELOPMENT.md")]
+struct Development;
 
 /// The checkout that this was compiled in.
 fn checkout() -> &'static Path {

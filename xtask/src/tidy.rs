@@ -67,6 +67,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<String> {
     Ok(well.join("\n"))
 }
 
+/// All checks, on the checkout that this was compiled in.
+pub(crate) fn all() -> anyhow::Result<String> {
+    run(&Args { checks: Vec::new(), root: None })
+}
+
 /// The queries of the dashboards and alerts, as they are written.
 pub(crate) fn queries(root: &Path) -> anyhow::Result<Vec<String>> {
     Ok(queries::queries(&files::all(root)?)?.into_iter().map(|query| query.text).collect())

@@ -55,9 +55,6 @@ fn mistakes_are_explained_as_the_app_does() {
 #[test]
 fn tidy_finds_what_is_not_the_code() {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let output = xtask(&checkout, &["tidy"]);
-    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
-
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("config")).expect("is made");
     let config = std::fs::read_dir(checkout.join("config")).expect("is read");
@@ -75,14 +72,42 @@ fn tidy_finds_what_is_not_the_code() {
     let line = |part: &str| example.lines().position(|line| line.contains(part)).expect("is there") + 1;
     let expected = format!(
         "error: the checkout is not tidy:\n  \
-         .env.example:{}: must be # The SQLite file. A relative path starts at the project root. [database.path]\n  \
-         .env.example: there is no line #LOG_LEVEL=INFO\n  \
-         .env.example:{}: there is no setting LOG_LEVLE\n  \
-         config/settings.schema.json: is not what the code says; write it with `cargo xtask schema`\n",
+         settings: .env.example:{}: must be # The SQLite file. A relative path starts at the project root. [database.path]\n  \
+         settings: .env.example: there is no line #LOG_LEVEL=INFO\n  \
+         settings: .env.example:{}: there is no setting LOG_LEVLE\n  \
+         schemas: config/settings.schema.json: is not what the code says; write it with `cargo xtask schema`\n  \
+         edges: cannot read ARCHITECTURE.md\n",
         line("A file."),
         line("LOG_LEVLE=")
     );
-    let output = xtask(folder.path(), &["tidy", "--root", "."]);
-    assert_eq!(text(&output.stderr), expected);
+    let output = xtask(folder.path(), &["tidy", "--root", ".", "settings", "schemas", "edges", "docs"]);
+    assert_eq!(text(&output.stderr).replace(": No such file or directory (os error 2)", ""), expected);
     assert_eq!(output.status.code(), Some(1));
+
+    let output = xtask(folder.path(), &["tidy", "--root", ".", "docs", "sizes"]);
+    let well = "well: sizes     files and functions are short enough to be read\n\
+                well: docs      each module says what it is for\n";
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), well));
+}
+
+#[test]
+fn a_step_or_check_that_is_not_there_is_a_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (task, name) in [("ci", "tets"), ("tidy", "size")] {
+        let output = xtask(folder.path(), &[task, name]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(&format!("invalid value '{name}'")), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn the_documentation_of_development_lists_the_tasks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = text(&xtask(folder.path(), &[]).stdout);
+    let tasks = list.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let tasks = tasks.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let prose = include_str!("../../../DEVELOPMENT.md");
+    for task in tasks.filter(|task| *task != "help") {
+        assert!(prose.contains(&format!("| `{task}` |")), "DEVELOPMENT.md has no row for {task}");
+    }
 }
