@@ -33,7 +33,7 @@ enum Task {
     Doc(doc::Args),
     /// Have promtool and systemd-analyze read the files in deploy/
     DeployCheck,
-    /// Build the image as the Dockerfile says, and run it confined, without a container engine
+    /// Build the image without a container engine, and run it confined
     ImageCheck(image_check::Args),
     /// Create the database, or bring its schema up to date
     InitDb(init_db::Args),

@@ -24,7 +24,7 @@ fn alone_it_lists_its_tasks() {
     let output = xtask(folder.path(), &[]);
     let list = text(&output.stdout);
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
-    assert!(list.contains("Developers' tasks") && list.contains("init-db  Create the database"), "{list}");
+    assert!(list.contains("Developers' tasks") && list.contains("init-db       Create the database"), "{list}");
 }
 
 #[test]
