@@ -48,7 +48,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<String> {
     // Its own loopback, so that the image's own port is free and nothing of it is heard outside.
     let mut isolated = Command::new("unshare");
     isolated.args(["--net", "--", "sh", "-c", "ip link set lo up && exec \"$0\" image-check --isolated"]);
-    process::run(isolated.arg(std::env::current_exe()?))?;
+    let status = isolated.arg(std::env::current_exe()?).status().context("cannot run unshare")?;
+    ensure!(status.success(), "the image does not run as it should, see above");
     Ok("well: the image is built and runs confined".to_owned())
 }
 

@@ -12,6 +12,9 @@ use super::{
 
 const DASHBOARDS: &str = "deploy/grafana/dashboards/";
 const RULES: &str = "deploy/prometheus/";
+const ALERTS: &str = "deploy/prometheus/alerts.yml";
+const ALERTS_TEST: &str = "deploy/prometheus/alerts_test.yml";
+const ALERTS_PROSE: &str = "deploy/README.md";
 /// What Prometheus has beside what it scrapes.
 const FROM_PROMETHEUS: [&str; 3] = ["ALERTS", "scrape_duration_seconds", "up"];
 const LABELS_FROM_PROMETHEUS: [&str; 2] = ["instance", "job"];
@@ -28,7 +31,29 @@ pub(super) fn faults(root: &Path) -> anyhow::Result<Vec<String>> {
     anyhow::ensure!(!queries.is_empty(), "there are no queries in {DASHBOARDS} and {RULES}");
     let metrics = Program::ask()?.metrics;
     let is_written = |name: &str| is_written(&files, name);
-    Ok(queries.iter().flat_map(|query| unknown(query, &metrics, is_written)).collect())
+    let mut faults: Vec<_> = queries.iter().flat_map(|query| unknown(query, &metrics, is_written)).collect();
+    faults.extend(alerts(&files));
+    Ok(faults)
+}
+
+/// Alerts that nobody is told what to do about, that no test sees fire, or that are told of and not there.
+fn alerts(files: &[File]) -> Vec<String> {
+    let text = |path: &str| files.iter().find(|file| file.path == path).map_or("", |file| file.text.as_str());
+    let rules = text(ALERTS).lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect::<Vec<_>>();
+    let rows = text(ALERTS_PROSE).lines().filter_map(|line| line.strip_prefix("| `Trading")?.split('`').next());
+    let rows: Vec<_> = rows.map(|name| format!("Trading{name}")).collect();
+    let mut faults = Vec::new();
+    for rule in &rules {
+        if !rows.iter().any(|row| row == rule) {
+            faults.push(format!("{ALERTS_PROSE}: the alert {rule} has no row"));
+        }
+        if !text(ALERTS_TEST).contains(&format!("alertname=\"{rule}\"")) {
+            faults.push(format!("{ALERTS_TEST}: the alert {rule} is not seen to fire"));
+        }
+    }
+    let gone = rows.iter().filter(|row| !rules.contains(&row.as_str()));
+    faults.extend(gone.map(|row| format!("{ALERTS_PROSE}: there is no alert {row}")));
+    faults
 }
 
 /// If a crate has the name as a text: some series come only once something happened, such as a second sample.
@@ -226,5 +251,23 @@ mod tests {
         let folded = [file("deploy/prometheus/alerts.yml", "expr: >\n  a\n")];
         let error = queries(&folded).err().expect("is refused").to_string();
         assert_eq!(error, "deploy/prometheus/alerts.yml:1: expr is written on its line, as it is");
+    }
+
+    #[test]
+    fn an_alert_has_a_row_and_a_test() {
+        let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
+        let files = [
+            file(ALERTS, "  - alert: TradingA\n  - alert: TradingB\n"),
+            file(ALERTS_TEST, "labels: 'ALERTS{alertname=\"TradingA\"}'"),
+            file(ALERTS_PROSE, "| `TradingA` | now |\n| `TradingC` | then |\n"),
+        ];
+        assert_eq!(
+            alerts(&files),
+            [
+                "deploy/README.md: the alert TradingB has no row",
+                "deploy/prometheus/alerts_test.yml: the alert TradingB is not seen to fire",
+                "deploy/README.md: there is no alert TradingC",
+            ]
+        );
     }
 }
