@@ -12,9 +12,9 @@ mod system;
 
 pub use check::{Check, Outcome};
 pub use error::Error;
-pub use health::{ComponentReport, Health, Report};
+pub use health::{ComponentReport, Health, Past, Report, Transition};
 pub use lifecycle::{Lifecycle, Phase};
-pub use metrics::{Counter, Gauge, Metrics, MetricsOptions, Timing};
+pub use metrics::{Counter, Family, Gauge, Kind, Metrics, MetricsOptions, Sample, Series, Summary, Timer, Timing};
 pub use server::{Server, ServerOptions, Sources};
 pub use status::Status;
 pub use system::{
