@@ -4,14 +4,14 @@ use std::{fmt, net::TcpListener, sync::Arc, time::Duration};
 
 use trading_config::{AgentsWatch, Settings, WatchOptions};
 use trading_logging::Logging;
-use trading_monitoring::{Check, Health, Lifecycle, Metrics, Phase, Server, Sources, System};
+use trading_monitoring::{Check, Health, Lifecycle, Metrics, Phase, Server, Sources, Status, System, Transition};
 use trading_storage::MigrationSet;
 
 use crate::{
     App, Error, Extension, Handles, Notification, Notifier, RecordReport, StartFault, Task,
     app::Parts,
     record, start_checks,
-    task::{Failure, Tasks},
+    task::{Failure, OnChange, Tasks},
     tasks, wiring,
 };
 
@@ -131,6 +131,7 @@ impl Builder {
 
         let system = System::start(wiring::system(&handles.settings))?;
         let health = Health::start(wiring::checks(&handles, &system, &tasks).into_iter().chain(checks))?;
+        health.observe(on_transition(&handles));
         let lifecycle = Lifecycle::default();
         let sources =
             Sources { metrics: handles.metrics.clone(), health: health.clone(), system, lifecycle: lifecycle.clone() };
@@ -138,7 +139,9 @@ impl Builder {
             log::warn!("a health check has no result yet, and /ready says so");
         }
         let server = Server::serve(listener, options, sources)?;
-        tasks.start(&handles, &on_failure(&handles)).map_err(|source| Error::Thread { name: "of a task", source })?;
+        tasks
+            .start(&handles, &on_task_change(&handles))
+            .map_err(|source| Error::Thread { name: "of a task", source })?;
         lifecycle.advance(Phase::Running);
 
         say_started(&handles.settings, &record, &server, &warnings);
@@ -166,15 +169,33 @@ fn handles(settings: Settings, database: trading_storage::Database, metrics: Met
 }
 
 /// A failed task is a log line, a count, and a message to people.
-fn on_failure(handles: &Handles) -> Arc<dyn Fn(&Failure) + Send + Sync> {
+fn on_task_change(handles: &Handles) -> OnChange {
     let (metrics, notifier) = (handles.metrics.clone(), handles.notifier.clone());
     metrics.describe("task_failures_total", "Runs of supervised tasks that failed, panicked or ended early.");
-    Arc::new(move |failure| {
-        let Failure { task, error, failures, pause } = failure;
+    Arc::new(move |task, failure| {
+        let Some(failure) = failure else {
+            log::info!(task; "a task that had failed is well again");
+            return notifier.notify(Notification::new(task, Status::Healthy, "is well again"));
+        };
+        let Failure { error, failures, pause } = failure;
         metrics.counter("task_failures_total", &[("task", task)]).increment(1);
         log::error!(task, failures, pause_ms = pause.as_millis(), error; "a task failed, and is begun again");
         notifier.notify(Notification::new(task, failure.status(), failure.to_string()));
     })
+}
+
+/// A change of a component's health is a count and a message to people; the log has it already.
+fn on_transition(handles: &Handles) -> impl FnMut(&Transition) + Send + 'static {
+    let (metrics, notifier) = (handles.metrics.clone(), handles.notifier.clone());
+    metrics.describe("health_transitions_total", "Changes of health, by component and the status that it changed to.");
+    move |transition| {
+        let Transition { component, to, message, details, .. } = transition;
+        let labels = [("component", component.as_str()), ("status", to.as_str())];
+        metrics.counter("health_transitions_total", &labels).increment(1);
+        let told = Notification::new(component, *to, message);
+        let told = details.iter().fold(told, |told, (key, value)| told.detail(key, value.clone()));
+        notifier.notify(told);
+    }
 }
 
 fn say_started(settings: &Settings, record: &RecordReport, server: &Server, warnings: &[StartFault]) {

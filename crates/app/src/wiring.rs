@@ -4,12 +4,13 @@ mod observers;
 
 pub(crate) use observers::{RetryObserver, StorageObserver};
 
-use std::{io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, time::Duration};
 
 use chrono::{TimeDelta, Utc};
 use log::LevelFilter;
-use trading_config::{Agent, AgentsWatch, Console, Level, Settings};
-use trading_monitoring::{Check, Metrics, Outcome, ServerOptions, System, SystemOptions, UsageLimits};
+use secrecy::ExposeSecret as _;
+use trading_config::{Agent, Api, Authorization, Console, Level, Settings};
+use trading_monitoring::{Check, Endpoint, Metrics, Outcome, ServerOptions, System, SystemOptions, UsageLimits};
 use trading_resilience::retry::{self, Policy};
 use trading_storage::{AgentId, Backup, Database, Error, Sample, Sizes};
 
@@ -82,6 +83,9 @@ pub(crate) fn system(settings: &Settings) -> SystemOptions {
     SystemOptions { data_dir, ..SystemOptions::default() }
 }
 
+/// A busy machine is none to worry about; one that is busy all the time is.
+const BUSY: UsageLimits = UsageLimits { degraded_percent: 98.0, unhealthy_percent: f64::INFINITY };
+
 pub(crate) fn checks(handles: &Handles, system: &System, tasks: &Tasks) -> Vec<Check> {
     let Handles { settings, database, metrics, agents, .. } = handles;
     let interval = settings.monitoring.check_interval;
@@ -89,79 +93,67 @@ pub(crate) fn checks(handles: &Handles, system: &System, tasks: &Tasks) -> Vec<C
         database_check(database.clone(), metrics.clone())
             .every(interval)
             // A call waits for the database itself this long; what takes longer hangs.
-            .timeout(settings.database.busy_timeout + Duration::from_secs(1))
-            .critical(true),
+            .timeout(settings.database.busy_timeout + Duration::from_secs(1)),
         Check::disk_space(system, UsageLimits::default()).every(interval),
         Check::memory(system, UsageLimits::default()).every(interval),
-        configuration_check(agents.clone()).every(interval),
+        Check::cpu(system, BUSY).every(interval),
+        Check::clock().every(interval),
+        Check::configuration({
+            let agents = agents.clone();
+            move || agents.state().rejected
+        })
+        .every(interval),
     ];
     if settings.backup.enabled {
-        checks.push(backups_check(settings.backup.path.full(), database.instance_id().to_owned()).every(interval));
+        checks.push(backup_check(settings.backup.path.full(), database.instance_id().to_owned()));
+    }
+    if settings.monitoring.external_checks {
+        checks.extend(external_checks(settings));
     }
     checks.extend(tasks.probes().into_iter().map(|(name, probe)| Check::new(name, probe).every(interval)));
     checks
 }
 
-/// How many days may pass without a backup: one was missed.
-const BACKUP_DAYS_MAX: i64 = 2;
+/// How old the newest backup may be: one was missed.
+const BACKUP_AGE_MAX: Duration = Duration::from_secs(48 * 3600);
 
-fn backups_check(folder: PathBuf, instance_id: String) -> Check {
-    Check::new("backups", move || {
-        let backups = match Backup::list(&folder) {
-            Ok(backups) => backups,
-            Err(error) => return Outcome::unhealthy(error.to_string()),
-        };
-        let ours = |b: &&Backup| b.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
-        let newest = backups.iter().filter(ours).find(|backup| backup.is_proven());
-        let bytes: u64 = backups.iter().map(|backup| backup.size_bytes).sum();
-        let outcome = match newest {
-            // The first one is made a minute after the start; its task tells if that fails.
-            None => Outcome::healthy("there is none yet"),
-            Some(backup) => {
-                let hours = (Utc::now() - backup.created_at).num_hours();
-                let message = format!("the newest is {hours} h old");
-                let outcome =
-                    if hours < BACKUP_DAYS_MAX * 24 { Outcome::healthy(message) } else { Outcome::degraded(message) };
-                outcome.detail("newest", backup.path.display().to_string())
-            }
-        };
-        outcome.detail("backups", backups.len()).detail("bytes", bytes)
+fn backup_check(folder: PathBuf, instance_id: String) -> Check {
+    let ours = move |backup: &Backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
+    Check::backup_age(BACKUP_AGE_MAX, move || {
+        let newest = Backup::list(&folder)?.into_iter().find(|backup| backup.is_proven() && ours(backup));
+        Ok::<_, Error>(newest.map(|backup| backup.created_at))
     })
 }
 
-fn configuration_check(agents: Arc<AgentsWatch>) -> Check {
-    Check::new("configuration", move || {
-        let state = agents.state();
-        let current = agents.current();
-        let outcome = match state.rejected {
-            None => Outcome::healthy("the agents file is good"),
-            Some(error) => {
-                Outcome::degraded(format!("the agents stay as they were, since their file is not good: {error}"))
-            }
+/// What is known of the outside services. They decide nothing about this process: it is ready without them.
+fn external_checks(settings: &Settings) -> Vec<Check> {
+    let Api { quiver, alpaca, timeout, .. } = &settings.api;
+    let check = |name: &str, endpoint: Endpoint| Check::external(name, Endpoint { timeout: *timeout, ..endpoint });
+    let mut checks = Vec::new();
+    if let (Some(key), Some(secret_key)) = (&alpaca.key, &alpaca.secret_key) {
+        let endpoint = Endpoint::alpaca(&alpaca.base_url.to_string(), key.clone(), secret_key.clone());
+        checks.push(check("alpaca", endpoint));
+    }
+    if let Some(key) = &quiver.key {
+        let word = match quiver.authorization {
+            Authorization::Bearer => "Bearer",
+            Authorization::Token => "Token",
         };
-        let outcome = outcome.detail("agents", current.list().len()).detail("callback_panics", state.panics);
-        match state.notify_error {
-            Some(error) => outcome.detail("changes_are_polled_for", error),
-            None => outcome,
-        }
-    })
+        let authorization = format!("{word} {}", key.expose_secret());
+        checks.push(check("quiver", Endpoint::quiver(&quiver.base_url.to_string(), authorization.into())));
+    }
+    checks
 }
 
 fn database_check(database: Database, metrics: Metrics) -> Check {
     metrics.describe("database_trades", "Trades in the record.");
     metrics.describe("database_file_bytes", "Size of the database file.");
     metrics.describe("database_wal_bytes", "Size of the write-ahead log.");
-    Check::new("database", move || {
-        let counts = match database.read(|r| r.counts()) {
-            Ok(counts) => counts,
-            Err(error) => return Outcome::unhealthy(error.to_string()),
-        };
-        let Sizes { file_bytes, wal_bytes, .. } = match database.sizes() {
-            Ok(sizes) => sizes,
-            Err(error) => return Outcome::unhealthy(error.to_string()),
-        };
+    Check::database(move || {
+        let counts = database.read(|r| r.counts())?;
+        let Sizes { file_bytes, wal_bytes, .. } = database.sizes()?;
         if database.is_stopped() {
-            return Outcome::unhealthy("takes no more writes, since a commit was not confirmed");
+            return Ok(Outcome::unhealthy("takes no more writes, since a commit was not confirmed"));
         }
         for (name, value) in
             [("database_trades", counts.trades), ("database_file_bytes", file_bytes), ("database_wal_bytes", wal_bytes)]
@@ -169,13 +161,14 @@ fn database_check(database: Database, metrics: Metrics) -> Check {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
             metrics.gauge(name, &[]).set(value as f64);
         }
-        Outcome::healthy("answers")
+        let outcome = Outcome::healthy("answers")
             .detail("agents", counts.agents)
             .detail("trades", counts.trades)
             .detail("positions", counts.positions)
             .detail("performance_days", counts.performance_days)
             .detail("file_bytes", file_bytes)
-            .detail("wal_bytes", wal_bytes)
+            .detail("wal_bytes", wal_bytes);
+        Ok::<_, Error>(outcome)
     })
 }
 

@@ -1,5 +1,7 @@
 //! What a health check is: a name, a probe that looks, and how often and how long it may look.
 
+mod ready_made;
+
 use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::Status;
 use crate::error::Error;
+pub use ready_made::{Heartbeat, LogSink};
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq)]

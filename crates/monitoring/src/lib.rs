@@ -4,14 +4,18 @@ mod error;
 mod status;
 
 mod check;
+#[cfg(feature = "external")]
+mod external;
 mod health;
 mod lifecycle;
 mod metrics;
 mod server;
 mod system;
 
-pub use check::{Check, Outcome};
+pub use check::{Check, Heartbeat, LogSink, Outcome};
 pub use error::Error;
+#[cfg(feature = "external")]
+pub use external::Endpoint;
 pub use health::{ComponentReport, Health, Past, Report, Transition};
 pub use lifecycle::{Lifecycle, Phase};
 pub use metrics::{Counter, Family, Gauge, Kind, Metrics, MetricsOptions, Sample, Series, Summary, Timer, Timing};

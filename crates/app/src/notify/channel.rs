@@ -3,7 +3,6 @@
 use chrono::SecondsFormat;
 use serde_json::json;
 use trading_config::Settings;
-use trading_monitoring::Status;
 use trading_resilience::Cancel;
 
 use super::{ledger::Told, webhook::Webhook};
@@ -74,13 +73,12 @@ impl Channel for Log {
 
     fn deliver(&mut self, told: &Told, _cancel: &Cancel) -> Result<(), String> {
         let notification = &told.notification;
-        let level = if notification.status == Status::Healthy { log::Level::Info } else { log::Level::Warn };
         let (subject, status, previous) =
             (notification.subject.as_str(), notification.status.as_str(), told.previous.as_str());
-        log::log!(
-            level,
+        // Whoever noticed it has warned of it already.
+        log::info!(
             subject, status, previous, changes = told.changes;
-            "notification: {subject} is {status}: {}", notification.message
+            "nobody is told, since no webhook is set: {subject} is {status}: {}", notification.message
         );
         Ok(())
     }
@@ -89,9 +87,10 @@ impl Channel for Log {
 #[cfg(test)]
 pub(super) fn told() -> Told {
     let mut notification =
-        super::Notification::new("database", Status::Unhealthy, "does not answer").detail("timeout_ms", 5000);
+        super::Notification::new("database", trading_monitoring::Status::Unhealthy, "does not answer")
+            .detail("timeout_ms", 5000);
     notification.time = "2026-11-23T08:30:00Z".parse().expect("a time");
-    Told { notification, previous: Status::Healthy, changes: 3 }
+    Told { notification, previous: trading_monitoring::Status::Healthy, changes: 3 }
 }
 
 #[cfg(test)]

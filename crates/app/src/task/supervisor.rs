@@ -31,7 +31,6 @@ const DROP_LIMIT: Duration = Duration::from_secs(5);
 /// A task that failed, as it is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
-    pub(crate) task: String,
     pub(crate) error: String,
     /// How many in a row.
     pub(crate) failures: u32,
@@ -53,7 +52,8 @@ impl fmt::Display for Failure {
     }
 }
 
-type OnFailure = Arc<dyn Fn(&Failure) + Send + Sync>;
+/// Is told of a task that failed, or, without a failure, of one that is well again.
+pub(crate) type OnChange = Arc<dyn Fn(&str, Option<&Failure>) + Send + Sync>;
 
 /// What is known of a task.
 pub(super) struct Shared {
@@ -152,8 +152,7 @@ impl Shared {
             (None, 0, Doing::Working { .. }) => Outcome::healthy("works"),
             (None, 0, Doing::Waiting(due)) => Outcome::healthy(format!("is due at {}", time(due))),
             (None, ..) => {
-                let failure =
-                    Failure { task: self.name.clone(), error: state.error.clone(), failures, pause: Duration::ZERO };
+                let failure = Failure { error: state.error.clone(), failures, pause: Duration::ZERO };
                 Outcome::new(failure.status(), failure.to_string())
             }
         };
@@ -186,7 +185,7 @@ impl Tasks {
         let waiting = tasks.into_iter().map(|task| {
             let state = State {
                 stopping: false,
-                doing: Doing::Waiting(task.first.unwrap_or_else(Utc::now)),
+                doing: Doing::Waiting(task.first.or_else(|| task.schedule.next(Utc::now())).unwrap_or_else(Utc::now)),
                 runs: 0,
                 failures: 0,
                 error: String::new(),
@@ -208,15 +207,15 @@ impl Tasks {
         self.waiting.iter().map(probe).collect()
     }
 
-    pub(crate) fn start(&mut self, handles: &Handles, on_failure: &OnFailure) -> io::Result<()> {
+    pub(crate) fn start(&mut self, handles: &Handles, on_change: &OnChange) -> io::Result<()> {
         for (task, shared) in self.waiting.drain(..) {
             let Task { name, schedule, first, work, .. } = task;
             let context = TaskContext { handles: handles.clone(), shared: Arc::clone(&shared) };
-            let (end, on_failure) = (self.end.clone(), Arc::clone(on_failure));
+            let (end, on_change) = (self.end.clone(), Arc::clone(on_change));
             let thread = thread::Builder::new().name(format!("task-{name}"));
             thread.spawn(move || {
                 let pauses = Pauses { policy: context.shared.pauses, delays: None, seed: seed(&name) };
-                Worker { context, schedule, work, on_failure, pauses }.run(first);
+                Worker { context, schedule, work, on_change, pauses }.run(first);
                 // Nobody waits any more if the app was dropped meanwhile.
                 let _nobody = end.send(name);
             })?;
@@ -271,7 +270,7 @@ struct Worker {
     context: TaskContext,
     schedule: Schedule,
     work: Work,
-    on_failure: OnFailure,
+    on_change: OnChange,
     pauses: Pauses,
 }
 
@@ -308,11 +307,17 @@ impl Worker {
 
     fn succeeded(&mut self) {
         self.pauses.begin_anew();
-        let mut state = self.context.shared.state();
-        state.runs += 1;
-        state.failures = 0;
-        state.error.clear();
-        state.succeeded_at = Some(Utc::now());
+        let shared = &self.context.shared;
+        let had_failed = {
+            let mut state = shared.state();
+            state.runs += 1;
+            state.error.clear();
+            state.succeeded_at = Some(Utc::now());
+            std::mem::take(&mut state.failures) > 0
+        };
+        if had_failed {
+            (self.on_change)(&shared.name, None);
+        }
     }
 
     /// Returns when it is tried again.
@@ -330,7 +335,7 @@ impl Worker {
             state.error.clone_from(&error);
             state.failures
         };
-        (self.on_failure)(&Failure { task: shared.name.clone(), error, failures, pause });
+        (self.on_change)(&shared.name, Some(&Failure { error, failures, pause }));
         Utc::now() + pause
     }
 }

@@ -171,7 +171,7 @@ fn agents_that_change_are_registered_and_a_bad_file_changes_nothing() {
     write(folder.path(), "config/agents.json", "{");
     app.reload();
     let message = becomes(&app, "configuration", Status::Degraded);
-    assert!(message.starts_with("the agents stay as they were, since their file is not good: "), "{message}");
+    assert!(message.starts_with("what was configured is not in force: "), "{message}");
     assert_eq!(app.handles().agents().list().len(), 1);
 }
 

@@ -71,6 +71,8 @@ section! {
         port: u16 = "8080";
         /// How often the health checks run.
         check_interval: Duration = "10s", from "1s" to "1h";
+        /// If Alpaca and Quiver are asked now and then, where their keys are set, if they answer.
+        external_checks: bool = "true";
         /// What whoever asks from another machine must show, as `Authorization: Bearer TOKEN`.
         token: Option<SecretString> = "",
             check |token| token.as_ref().is_none_or(|t| t.expose_secret().len() >= 16), "at least 16 characters, such as `openssl rand -hex 16` gives";

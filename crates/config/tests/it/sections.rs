@@ -145,6 +145,7 @@ const MONITORING: &[Row] = &[
     Row("monitoring.host", "127.0.0.1", &["::1"], &[(ADDRESS, &["0.0.0"])]),
     Row("monitoring.port", "8080", &["0", "65535"], &[(PORT, &["http", "65536"])]),
     Row("monitoring.token", "", &["sixteen letters."], &[(KEY, &["fifteen letters"])]),
+    Row("monitoring.external_checks", "true", &["false"], &[(BOOLEAN, &["maybe"])]),
     Row("monitoring.allow_unauthenticated", "false", &["true"], &[(BOOLEAN, &["maybe"])]),
     Row(
         "monitoring.check_interval",
@@ -299,7 +300,7 @@ fn monitoring() {
     let monitoring = load(&[]).expect("loads").monitoring.clone();
     assert_eq!((monitoring.host, monitoring.port), (Ipv4Addr::LOCALHOST.into(), 8080));
     assert_eq!(monitoring.check_interval, Duration::from_secs(10));
-    assert!(monitoring.token.is_none() && !monitoring.allow_unauthenticated);
+    assert!(monitoring.token.is_none() && !monitoring.allow_unauthenticated && monitoring.external_checks);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{System, SystemReport};
+use super::{CpuReport, System, SystemReport};
 use crate::{Check, Outcome, Status};
 
 /// From which part in use something is degraded and then unhealthy, in percent. Inclusive.
@@ -28,6 +28,14 @@ impl Check {
     #[must_use]
     pub fn disk_space(system: &System, limits: UsageLimits) -> Self {
         over_samples("disk", system, move |report| disk_space(report, limits))
+    }
+
+    /// The check `cpu`: how busy the processors that this process may use are. Every 10 s.
+    ///
+    /// Details: `percent`, `cores`.
+    #[must_use]
+    pub fn cpu(system: &System, limits: UsageLimits) -> Self {
+        over_samples("cpu", system, move |report| cpu(report, limits))
     }
 
     /// The check `memory`: how much of the memory that this process may use is in use. Every 10 s.
@@ -69,6 +77,14 @@ fn disk_space(report: &SystemReport, limits: UsageLimits) -> Outcome {
     }
 }
 
+fn cpu(report: &SystemReport, limits: UsageLimits) -> Outcome {
+    let CpuReport { percent, cores, .. } = report.cpu;
+    let Some(percent) = percent else { return Outcome::healthy("is known from the second sample on") };
+    let percent = (percent * 10.0).round() / 10.0;
+    let outcome = Outcome::new(limits.judge(percent), format!("{percent} % busy"));
+    outcome.detail("percent", percent).detail("cores", cores)
+}
+
 fn memory(report: &SystemReport, limits: UsageLimits) -> Outcome {
     let memory = report.memory;
     // No machine that runs this has none left; without descriptors, for example, the figures cannot be read.
@@ -108,7 +124,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::system::{CpuReport, DiskReport, DiskSpace, MemoryReport, ProcessReport, SwapReport};
+    use crate::system::{DiskReport, DiskSpace, MemoryReport, ProcessReport, SwapReport};
 
     fn report(free: u64) -> SystemReport {
         SystemReport {
@@ -156,6 +172,23 @@ mod tests {
         check(31, Status::Degraded, "96.9 % of the WHAT in use");
         check(30, Status::Unhealthy, "97 % of the WHAT in use");
         check(0, Status::Unhealthy, "100 % of the WHAT in use");
+    }
+
+    #[test]
+    fn a_processor_is_busy_or_not() {
+        let busy = |percent| {
+            cpu(&SystemReport { cpu: CpuReport { percent, cores: 2, load: None }, ..report(1) }, UsageLimits::default())
+        };
+        let found =
+            [Some(12.34), Some(90.0), Some(97.0), None].map(|percent| (busy(percent).status, busy(percent).message));
+        let said = |status, text: &str| (status, text.to_owned());
+        let expected = [
+            said(Status::Healthy, "12.3 % busy"),
+            said(Status::Degraded, "90 % busy"),
+            said(Status::Unhealthy, "97 % busy"),
+            said(Status::Healthy, "is known from the second sample on"),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

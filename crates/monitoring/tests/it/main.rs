@@ -2,6 +2,8 @@
 
 mod client;
 mod endpoints;
+#[cfg(feature = "external")]
+mod external;
 mod health;
 mod metrics;
 mod server;
