@@ -40,7 +40,7 @@ const STEPS: [Step; 10] = [
         what: "licences, sources and versions of the dependencies",
         // The database of advisories is a repository to be fetched: that is for hosts with a network, see the workflow.
         run: Run::Optional(
-            &["deny", "--offline", "check", "bans", "licenses", "sources"],
+            &["deny", "--locked", "check", "bans", "licenses", "sources"],
             "cargo install --locked cargo-deny",
         ),
     },

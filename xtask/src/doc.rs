@@ -28,8 +28,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<String> {
 }
 
 pub(crate) fn build() -> anyhow::Result<String> {
-    let arguments = ["doc", "--workspace", "--no-deps", "--all-features", "--locked"];
-    process::run(cargo().args(arguments).env("RUSTDOCFLAGS", "--deny warnings"))?;
+    // The app last: rustdoc links to the pages of another crate only where they are there already.
+    for crates in [["--workspace", "--exclude=trading-app"], ["--package", "trading-app"]] {
+        let arguments = ["doc", "--no-deps", "--all-features", "--locked"];
+        process::run(cargo().args(arguments).args(crates).env("RUSTDOCFLAGS", "--deny warnings"))?;
+    }
     let metadata = process::output(cargo().args(["metadata", "--format-version=1", "--no-deps", "--offline"]))?;
     let metadata: Value = serde_json::from_str(&metadata)?;
     let target = metadata.get("target_directory").and_then(Value::as_str).context("cargo names no target folder")?;
