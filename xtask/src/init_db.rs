@@ -18,6 +18,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
         loader = loader.set_path("database.path", path);
     }
     let settings = loader.load().map_err(Error::from)?;
-    let report = init_db(&settings, args.sample_data)?;
+    let report = init_db(&settings, args.sample_data, |_, _| {})?;
     Ok(report.to_string())
 }

@@ -114,7 +114,7 @@ impl Builder {
         let storage = trading_storage::Options {
             migrations: self.migrations,
             observer: Some(commits.clone()),
-            ..wiring::storage(&self.settings)
+            ..wiring::storage_options(&self.settings)
         };
         let (database, record) = record::open(&self.settings, &storage)?;
         let logging = if self.logging { Some(Logging::builder(log_options).install()?) } else { None };

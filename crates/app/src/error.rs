@@ -1,7 +1,11 @@
 //! Why the whole did not start: the part that failed, and its own error.
 
+use std::{error::Error as _, fmt::Write as _, io, path::PathBuf, process::ExitCode};
+
+use trading_config::Settings;
+use trading_storage::Backup;
+
 use crate::StartFault;
-use std::{error::Error as _, fmt::Write as _, io, process::ExitCode};
 
 /// What can fail when the whole is started.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +17,14 @@ pub enum Error {
     /// The record.
     #[error(transparent)]
     Storage(#[from] trading_storage::Error),
+    /// The record is damaged, and there is a proven backup.
+    #[error("{source}")]
+    Damaged {
+        /// What is wrong with the record.
+        source: trading_storage::Error,
+        /// The newest proven backup.
+        backup: PathBuf,
+    },
     /// Real money, and a record of made-up trades, do not go together.
     #[error("made-up trades do not go into production")]
     SampleInProduction,
@@ -45,51 +57,103 @@ pub enum Error {
 }
 
 impl Error {
+    /// What failed with the record of these settings; where it is damaged, with the backup that it can be restored from.
+    #[must_use]
+    pub fn of_record(error: trading_storage::Error, settings: &Settings) -> Self {
+        use trading_storage::Error as E;
+        let is_damaged = matches!(
+            error,
+            E::Damaged { .. }
+                | E::HeadMismatch { .. }
+                | E::ChainBroken { .. }
+                | E::Replaced { .. }
+                | E::NotADatabase { .. }
+                | E::Emptied { .. }
+        );
+        let backup = || Backup::newest_proven(settings.backup.path.full()).ok().flatten();
+        match is_damaged.then(backup).flatten() {
+            Some(backup) => Self::Damaged { source: error, backup: backup.path },
+            None => Self::Storage(error),
+        }
+    }
+
     /// The exit code of a program that ends with this error: 2 for the settings, which the operator wrote, else 1.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(if matches!(self, Self::Settings(_)) { 2 } else { 1 })
     }
 
-    /// The error for people: what failed, its causes, and the way out, a line each, without a final line end.
+    /// What can be done about it, as a clause; `None` where nothing can be said.
+    #[must_use]
+    pub fn way_out(&self) -> Option<String> {
+        let text = match self {
+            Self::Settings(trading_config::Error::Malformed { .. }) => "correct that line",
+            Self::Damaged { backup, .. } => {
+                let backup = backup.display();
+                return Some(format!(
+                    "keep the file as it is, and restore the newest proven backup: `trading restore {backup}`"
+                ));
+            }
+            Self::Storage(trading_storage::Error::Missing { .. }) => {
+                "create it with `trading init-db`, or set DATABASE_PATH to where it is"
+            }
+            Self::Storage(error) => {
+                return error.way_out().map(|text| format!("{text}; the path is the setting DATABASE_PATH"));
+            }
+            Self::SampleInProduction => "set DATABASE_PATH to another database",
+            Self::Logging(_) => "the folder is the setting LOG_PATH",
+            Self::Monitoring(trading_monitoring::Error::Bind { .. }) => "set MONITORING__PORT or MONITORING__HOST",
+            Self::Settings(_)
+            | Self::Monitoring(_)
+            | Self::Machine { .. }
+            | Self::Thread { .. }
+            | Self::Signals { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// The error for people: what failed, why, and the way out, in one line where there is one fault.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut text = format!("error: {self}");
+        if let Some(cause) = self.causes().into_iter().next() {
+            write!(text, ": {cause}").expect("a String takes all");
+        }
+        if let Some(way_out) = self.way_out() {
+            write!(text, "; way out: {way_out}").expect("a String takes all");
+        }
+        text
+    }
+
+    /// The error for people: what failed, all its causes, and the way out, a line each, without a final line end.
     #[must_use]
     pub fn explain(&self) -> String {
         let mut text = format!("error: {self}");
+        for cause in self.causes() {
+            write!(text, "\n  cause: {cause}").expect("a String takes all");
+        }
+        if let Some(way_out) = self.way_out() {
+            write!(text, "\n  way out: {way_out}").expect("a String takes all");
+        }
+        text
+    }
+
+    /// The texts of its causes, without those that say nothing new.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
         let mut said = self.to_string();
+        let mut causes = Vec::new();
         let mut cause = self.source();
         while let Some(error) = cause {
             let reason = error.to_string();
             // Libraries often repeat their source in their own text.
             if !said.contains(&reason) {
-                write!(text, "\n  cause: {reason}").expect("a String takes all");
+                causes.push(reason.clone());
             }
             said = reason;
             cause = error.source();
         }
-        let way_out = match self {
-            Self::Settings(trading_config::Error::Malformed { .. }) => Some("correct that line"),
-            Self::Storage(trading_storage::Error::Missing { .. }) => {
-                Some("create it with `trading init-db`, or set DATABASE_PATH to where it is")
-            }
-            Self::Storage(error) => error.way_out(),
-            Self::SampleInProduction => Some("set DATABASE_PATH to another database"),
-            Self::Logging(_) => Some("the folder is the setting LOG_PATH"),
-            Self::Monitoring(trading_monitoring::Error::Bind { .. }) => {
-                Some("set MONITORING__PORT or MONITORING__HOST")
-            }
-            Self::Settings(_)
-            | Self::Monitoring(_)
-            | Self::Machine { .. }
-            | Self::Thread { .. }
-            | Self::Signals { .. } => None,
-        };
-        if let Some(way_out) = way_out {
-            write!(text, "\n  way out: {way_out}").expect("a String takes all");
-            if matches!(self, Self::Storage(error) if !matches!(error, trading_storage::Error::Missing { .. })) {
-                text.push_str("; the path is the setting DATABASE_PATH");
-            }
-        }
-        text
+        causes
     }
 }
 

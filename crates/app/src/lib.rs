@@ -28,11 +28,11 @@ pub use crate::{
     extension::Extension,
     handles::Handles,
     notify::{Notification, Notifier},
-    record::{RecordReport, init_db},
+    record::{RecordReport, init_db, open_record},
     signals::Signals,
     start_checks::StartFault,
     task::{Task, TaskContext, TaskError},
-    wiring::api_retry,
+    wiring::{api_retry, storage_options},
 };
 
 /// The workspace's README, so that its examples are compiled and run.

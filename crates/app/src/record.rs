@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use trading_config::{Agent, Environment, Settings};
 use trading_storage::{Database, Options, Origin, SampleReport};
 
-use crate::{Error, wiring};
+use crate::{Error, storage_options, wiring};
 
 /// What was done to have a database. `Display` says it in two lines.
 #[derive(Debug, Clone)]
@@ -44,32 +44,43 @@ impl fmt::Display for RecordReport {
 }
 
 /// Creates the database of these settings, or migrates it, or finds that nothing is needed; with `sample_data`, fills a
-/// record that has no trades with made-up ones. The agents of the settings are registered.
+/// record that has no trades with made-up ones. The agents of the settings are registered. `progress` is told how much of the sample data is
+/// there, and of how much.
 ///
 /// # Errors
 /// [`Error::Storage`]; [`Error::SampleInProduction`].
-pub fn init_db(settings: &Settings, sample_data: bool) -> Result<RecordReport, Error> {
+pub fn init_db(settings: &Settings, sample_data: bool, progress: impl FnMut(u64, u64)) -> Result<RecordReport, Error> {
     if sample_data && settings.environment == Environment::Production {
         return Err(Error::SampleInProduction);
     }
-    let database = Database::open_or_create(&wiring::storage(settings))?;
+    let opened = Database::open_or_create(&storage_options(settings));
+    let database = opened.map_err(|error| Error::of_record(error, settings))?;
     refuse_sample_in_production(settings, &database)?;
-    fill(settings, &database, sample_data)
+    fill(settings, &database, sample_data, progress)
 }
 
 /// Opens the database of these settings for a run. Outside production a missing one is created; in development, with
 /// a paper account, a new one gets sample data.
 pub(crate) fn open(settings: &Settings, options: &Options) -> Result<(Database, RecordReport), Error> {
-    let database = match settings.environment {
+    let opened = match settings.environment {
         // In production a missing database is a lost one until somebody says otherwise.
-        Environment::Production => Database::open(options)?,
-        Environment::Development | Environment::Test => Database::open_or_create(options)?,
+        Environment::Production => Database::open(options),
+        Environment::Development | Environment::Test => Database::open_or_create(options),
     };
+    let database = opened.map_err(|error| Error::of_record(error, settings))?;
     refuse_sample_in_production(settings, &database)?;
     let created = matches!(database.origin(), Origin::Created { .. });
     let playing = settings.environment == Environment::Development && settings.api.alpaca.paper;
-    let report = fill(settings, &database, created && playing)?;
+    let report = fill(settings, &database, created && playing, |_, _| {})?;
     Ok((database, report))
+}
+
+/// Opens the database of these settings, which must be there, for a command.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::Damaged`].
+pub fn open_record(settings: &Settings) -> Result<Database, Error> {
+    Database::open(&storage_options(settings)).map_err(|error| Error::of_record(error, settings))
 }
 
 fn refuse_sample_in_production(settings: &Settings, database: &Database) -> Result<(), Error> {
@@ -79,10 +90,15 @@ fn refuse_sample_in_production(settings: &Settings, database: &Database) -> Resu
     Ok(())
 }
 
-fn fill(settings: &Settings, database: &Database, sample_wanted: bool) -> Result<RecordReport, Error> {
+fn fill(
+    settings: &Settings,
+    database: &Database,
+    sample_wanted: bool,
+    progress: impl FnMut(u64, u64),
+) -> Result<RecordReport, Error> {
     register(database, settings.agents().list())?;
     let agents = wiring::agents(settings.agents().list())?;
-    let sample = if sample_wanted { database.insert_sample(&wiring::sample(agents), |_, _| {})? } else { None };
+    let sample = if sample_wanted { database.insert_sample(&wiring::sample(agents), progress)? } else { None };
     let trades = database.read(|r| r.counts())?.trades;
     let path = settings.database.path.as_written().to_owned();
     Ok(RecordReport { path, origin: database.origin(), sample_wanted, sample, trades })

@@ -19,7 +19,9 @@ use crate::{Handles, task::Tasks};
 /// The seed of the sample data. Arbitrary; the same for all, so that people see the same data.
 const SAMPLE_SEED: u64 = 1;
 
-pub(crate) fn storage(settings: &Settings) -> trading_storage::Options {
+/// How the record of these settings is opened.
+#[must_use]
+pub fn storage_options(settings: &Settings) -> trading_storage::Options {
     trading_storage::Options {
         readers: settings.database.readers,
         busy_timeout: settings.database.busy_timeout,

@@ -29,3 +29,9 @@ use crate::Reader;
 pub fn connection<'c>(reader: &Reader<'c>) -> &'c rusqlite::Connection {
     reader.connection()
 }
+
+/// The version of SQLite, such as `3.53.0`. It is compiled in.
+#[must_use]
+pub fn version() -> &'static str {
+    rusqlite::version()
+}

@@ -23,7 +23,7 @@ fn refused(folder: &TempDir, variables: &[(&str, &str)], code: i32, expected: &s
 fn a_malformed_env_file() {
     let folder = project();
     write(folder.path(), ".env", "LOG_LEVEL=INFO\nALPACA_SECRET_KEY hunter2\n");
-    refused(&folder, &[], 2, "error: …/.env:2: expected NAME=value, and there is no `=`\n  way out: correct that line");
+    refused(&folder, &[], 2, "error: …/.env:2: expected NAME=value, and there is no `=`; way out: correct that line");
 }
 
 #[test]
@@ -31,8 +31,8 @@ fn an_unreadable_env_file() {
     let folder = project();
     // To root, permissions refuse nothing; a folder in the file's place refuses everybody.
     write(folder.path(), ".env/file", "");
-    let expected = "error: cannot read …/.env: check that it is a regular text file, and who may read it\n  \
-                    cause: not a regular file";
+    let expected =
+        "error: cannot read …/.env: check that it is a regular text file, and who may read it: not a regular file";
     refused(&folder, &[], 2, expected);
 }
 
@@ -41,7 +41,7 @@ fn a_malformed_agents_file() {
     let folder = project();
     write(folder.path(), "config/agents.json", "{\"agents\": [}");
     let expected =
-        "error: …/config/agents.json:1: not JSON: expected value at line 1 column 13\n  way out: correct that line";
+        "error: …/config/agents.json:1: not JSON: expected value at line 1 column 13; way out: correct that line";
     refused(&folder, &[], 2, expected);
     write(folder.path(), "config/agents.json", r#"{"agents": [{"id": "A", "name": "A", "type": "technical"}]}"#);
     let expected = "error: the configuration has 1 fault\n  agents[0].id: must be 1 to 64 of a-z, 0-9, _ and -; found \"A\", \
@@ -49,8 +49,7 @@ fn a_malformed_agents_file() {
     refused(&folder, &[], 2, expected);
     fs::remove_file(folder.path().join("config/agents.json")).expect("is removed");
     write(folder.path(), "config/agents.json/file", "");
-    let expected = "error: cannot read …/config/agents.json: check that it is a regular text file, and who may read it\n  \
-                    cause: not a regular file";
+    let expected = "error: cannot read …/config/agents.json: check that it is a regular text file, and who may read it: not a regular file";
     refused(&folder, &[], 2, expected);
 }
 
@@ -67,8 +66,7 @@ fn a_port_that_is_taken() {
     let other = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = other.local_addr().expect("an address").port().to_string();
     let expected = format!(
-        "error: cannot listen on 127.0.0.1:{port}: another program listens there; stop it, or choose another port\n  \
-         cause: Address already in use (os error 98)\n  way out: set MONITORING__PORT or MONITORING__HOST"
+        "error: cannot listen on 127.0.0.1:{port}: another program listens there; stop it, or choose another port: Address already in use (os error 98); way out: set MONITORING__PORT or MONITORING__HOST"
     );
     refused(&project(), &[("MONITORING__PORT", &port)], 1, &expected);
 }
@@ -77,11 +75,9 @@ fn a_port_that_is_taken() {
 fn a_database_folder_that_cannot_be_written() {
     let folder = project();
     write(folder.path(), "data", "a file where the folder should be");
-    let expected = "error: cannot create the database …/data/trading_automation.db\n  cause: File exists (os error 17)\n  \
-                    way out: let this user write to the folder, or name another path; the path is the setting DATABASE_PATH";
+    let expected = "error: cannot create the database …/data/trading_automation.db: File exists (os error 17); way out: let this user write to the folder, or name another path; the path is the setting DATABASE_PATH";
     refused(&folder, &[("MONITORING__PORT", "0")], 1, expected);
-    let expected = "error: cannot create the database /proc/trading/record.db\n  cause: No such file or directory (os error 2)\n  \
-                    way out: let this user write to the folder, or name another path; the path is the setting DATABASE_PATH";
+    let expected = "error: cannot create the database /proc/trading/record.db: No such file or directory (os error 2); way out: let this user write to the folder, or name another path; the path is the setting DATABASE_PATH";
     refused(&folder, &[("MONITORING__PORT", "0"), ("DATABASE_PATH", "/proc/trading/record.db")], 1, expected);
 }
 
@@ -96,15 +92,15 @@ fn a_database_that_is_none() {
         &folder,
         &[("MONITORING__PORT", "0")],
         1,
-        &format!("error: …/{path} is not a database\n  way out: {restore}"),
+        &format!("error: …/{path} is not a database; way out: {restore}"),
     );
     write(folder.path(), path, "");
-    let expected = format!("error: the database …/{path} was emptied\n  way out: {restore}");
+    let expected = format!("error: the database …/{path} was emptied; way out: {restore}");
     refused(&folder, &[("MONITORING__PORT", "0")], 1, &expected);
     fs::remove_file(folder.path().join(path)).expect("is removed");
     write(folder.path(), &format!("{path}-wal"), "the last transactions");
     let expected = format!(
-        "error: there is no database at …/{path}, but …/{path}-wal is left of one\n  way out: bring the database back, or \
+        "error: there is no database at …/{path}, but …/{path}-wal is left of one; way out: bring the database back, or \
          move what is left of it aside; the path is the setting DATABASE_PATH"
     );
     refused(&folder, &[("MONITORING__PORT", "0")], 1, &expected);
@@ -116,7 +112,7 @@ fn a_missing_database_in_production() {
     let keys = ["QUIVER_API_KEY", "ALPACA_API_KEY", "ALPACA_SECRET_KEY"].map(|name| (name, "a-key"));
     let variables: Vec<_> =
         [("ENVIRONMENT", "production"), ("MONITORING__PORT", "0")].into_iter().chain(keys).collect();
-    let expected = "error: there is no database at …/data/trading_automation.db\n  way out: create it with `trading \
+    let expected = "error: there is no database at …/data/trading_automation.db; way out: create it with `trading \
                     init-db`, or set DATABASE_PATH to where it is";
     refused(&folder, &variables, 1, expected);
 }
@@ -125,8 +121,7 @@ fn a_missing_database_in_production() {
 fn a_log_folder_that_cannot_be_written() {
     let folder = project();
     write(folder.path(), "logs", "a file where the folder should be");
-    let expected = "error: cannot create the log folder …/logs; create it for this user, or choose another log folder\n  \
-                    cause: File exists (os error 17)\n  way out: the folder is the setting LOG_PATH";
+    let expected = "error: cannot create the log folder …/logs; create it for this user, or choose another log folder: File exists (os error 17); way out: the folder is the setting LOG_PATH";
     refused(&folder, &[("MONITORING__PORT", "0")], 1, expected);
 }
 
@@ -137,7 +132,7 @@ fn a_second_instance() {
     let output = run(folder.path(), &[("MONITORING__PORT", "0")], &[]);
     let stderr = text(&output.stderr).replace(&folder.path().display().to_string(), "…");
     let expected = format!(
-        "error: the database …/data/trading_automation.db is in use by process {}\n  way out: end the other process that \
+        "error: the database …/data/trading_automation.db is in use by process {}; way out: end the other process that \
          uses it; the path is the setting DATABASE_PATH\n",
         first.child.id()
     );

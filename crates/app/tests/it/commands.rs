@@ -37,7 +37,7 @@ fn made_up_trades_and_real_money_do_not_meet() {
         assert_eq!(output.status.code(), Some(1));
         text(&output.stderr)
     };
-    let expected = "error: made-up trades do not go into production\n  way out: set \
+    let expected = "error: made-up trades do not go into production; way out: set \
                     DATABASE_PATH to another database\n";
     assert_eq!(refused(&["init-db", "--sample-data"]), expected);
     drop(run(folder.path(), &[], &["init-db", "--sample-data"]));
@@ -86,8 +86,12 @@ fn explain_says_where_a_setting_comes_from_and_shows_no_secret() {
 #[test]
 fn help_and_version_need_no_project() {
     let folder = tempfile::tempdir().expect("a folder");
-    let version = run(folder.path(), &[], &["--version"]);
-    assert_eq!(text(&version.stdout), format!("trading {}\n", env!("CARGO_PKG_VERSION")));
+    let version = text(&run(folder.path(), &[], &["--version"]).stdout);
+    let number = env!("CARGO_PKG_VERSION");
+    assert!(version.starts_with(&format!("trading {number}\ncommit     ")), "{version}");
+    assert!(version.contains("\nSQLite     3.") && version.contains(&format!(" storage {number}\n")), "{version}");
+    let short = text(&run(folder.path(), &[], &["-V"]).stdout);
+    assert!(short.starts_with(&format!("trading {number} (")) && short.lines().count() == 1, "{short}");
     let help = text(&run(folder.path(), &[], &["--help"]).stdout);
     for word in ["serve", "init-db", "--set", "Examples:", "Exit codes: 0 well, 1 failed, 2 usage or settings."] {
         assert!(help.contains(word), "{word} in {help}");

@@ -1,0 +1,125 @@
+//! `agents`: who is followed, and how they stand in the record.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use serde_json::{Value, json};
+use trading_app::{Error, storage_options};
+use trading_config::{Agent, Settings};
+use trading_storage::{ReadOnlyDatabase, Summary};
+
+use crate::{
+    cli::{Agents, SettingSources},
+    failure::Failure,
+    output::{Output, complain, table},
+};
+
+pub(crate) fn run(sources: &SettingSources, command: Agents, output: Output) -> Result<(), Failure> {
+    match command {
+        Agents::List => list(&sources.load()?, output),
+        Agents::Show { id } => show(&sources.load()?, &id, output),
+        Agents::Validate { file } => validate(sources, file, output),
+    }
+}
+
+/// How each agent stands, if there is a record; it may be in use.
+fn standings(settings: &Settings) -> BTreeMap<String, Summary> {
+    let summaries = match ReadOnlyDatabase::open(&storage_options(settings)) {
+        Err(trading_storage::Error::Missing { .. }) => return BTreeMap::new(),
+        Err(error) => Err(error),
+        Ok(database) => database.read(|r| r.summaries()),
+    };
+    match summaries {
+        Ok(summaries) => summaries.into_iter().map(|summary| (summary.agent.id.as_str().to_owned(), summary)).collect(),
+        Err(error) => {
+            complain(&format!("warning: the record cannot be read: {error}"));
+            BTreeMap::new()
+        }
+    }
+}
+
+fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
+    let standings = standings(settings);
+    let agents = settings.agents().list();
+    let rows = agents.iter().map(|agent| {
+        let standing = standings.get(&agent.id);
+        let of = |text: &dyn Fn(&Summary) -> String| standing.map_or_else(|| "-".to_owned(), text);
+        [
+            agent.id.clone(),
+            agent.kind.to_string(),
+            if agent.enabled { "yes" } else { "no" }.to_owned(),
+            of(&|summary| summary.positions.to_string()),
+            of(&|summary| format!("{:.2}", summary.market_value)),
+            of(&|summary| summary.last_trade_date.map_or_else(|| "-".to_owned(), |date| date.to_string())),
+            agent.name.clone(),
+        ]
+    });
+    let head = ["ID", "TYPE", "ENABLED", ">POSITIONS", ">VALUE", "LAST TRADE", "NAME"];
+    output.say(&table(head, rows), || agents.iter().map(|agent| described(agent, standings.get(&agent.id))).collect());
+    Ok(())
+}
+
+fn described(agent: &Agent, standing: Option<&Summary>) -> Value {
+    json!({
+        "id": agent.id,
+        "name": agent.name,
+        "type": agent.kind.to_string(),
+        "description": agent.description,
+        "politicians": agent.politicians,
+        "enabled": agent.enabled,
+        "parameters": agent.parameters,
+        "record": standing.map(|summary| json!({
+            "positions": summary.positions,
+            "market_value": summary.market_value.to_string(),
+            "unrealized_profit": summary.unrealized_profit.to_string(),
+            "last_trade_date": summary.last_trade_date.map(|date| date.to_string()),
+        })),
+    })
+}
+
+fn show(settings: &Settings, id: &str, output: Output) -> Result<(), Failure> {
+    let Some(agent) = settings.agent(id) else {
+        let ids: Vec<_> = settings.agents().list().iter().map(|agent| agent.id.as_str()).collect();
+        let what = format!("there is no agent {id} in {}", settings.agents().source());
+        return Err(Failure::Usage { what, way_out: format!("name one of {}", ids.join(", ")) });
+    };
+    let standings = standings(settings);
+    let standing = standings.get(id);
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| writeln!(text, "{name:<18}{value}").expect("a String takes all");
+    line("id", &agent.id);
+    line("name", &agent.name);
+    line("type", &agent.kind.to_string());
+    line("enabled", if agent.enabled { "yes" } else { "no" });
+    if !agent.description.is_empty() {
+        line("description", &agent.description);
+    }
+    line("follows", &if agent.politicians.is_empty() { "-".to_owned() } else { agent.politicians.join(", ") });
+    for (name, value) in &agent.parameters {
+        line(name, &value.to_string());
+    }
+    match standing {
+        None => line("record", "nothing is recorded"),
+        Some(summary) => {
+            line("positions", &summary.positions.to_string());
+            line("market value", &format!("{:.2}", summary.market_value));
+            line("unrealised profit", &format!("{:.2}", summary.unrealized_profit));
+            line("last trade", &summary.last_trade_date.map_or_else(|| "-".to_owned(), |date| date.to_string()));
+        }
+    }
+    output.say(&text, || described(agent, standing));
+    Ok(())
+}
+
+fn validate(sources: &SettingSources, file: Option<String>, output: Output) -> Result<(), Failure> {
+    let settings = sources.load_with(file.map(|file| ("trading.agents_path", file)))?;
+    // One that is not there means the built-in agents to the program, and a slip to whoever names it.
+    let path = settings.trading.agents_path.full();
+    if !path.is_file() {
+        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such file");
+        return Err(Error::Settings(trading_config::Error::Read { path, source }).into());
+    }
+    let (agents, enabled) = (settings.agents().list().len(), settings.enabled_agents().count());
+    let text = format!("{} is good: {agents} agents, {enabled} enabled", path.display());
+    output.say(&text, || json!({ "file": path, "agents": agents, "enabled": enabled }));
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! `backup` and `restore`.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use trading_app::{Error, storage_options};
+use trading_config::Settings;
+use trading_storage::{Backup, BackupOptions, Database, Progress, RestoreOptions, Stage};
+
+use crate::{
+    cli::{self, SettingSources},
+    failure::Failure,
+    output::{self, Output, bytes, confirm, table},
+};
+
+pub(crate) fn run(sources: &SettingSources, command: cli::Backup, output: Output) -> Result<(), Failure> {
+    let settings = sources.load()?;
+    match command {
+        cli::Backup::Create => create(&settings, output),
+        cli::Backup::List => list(&settings, output),
+        cli::Backup::Verify { backup } => verify(&settings, backup.as_deref(), output),
+    }
+}
+
+fn create(settings: &Settings, output: Output) -> Result<(), Failure> {
+    let database = Database::open(&storage_options(settings))?;
+    let options =
+        BackupOptions { compress: settings.backup.compress, ..BackupOptions::to(settings.backup.path.full()) };
+    let progress = output.progress("backup");
+    let made = database.backup(&options, |stage| show(&progress, stage))?;
+    drop(progress);
+    let text = format!("made and proven: {}, {}", made.path.display(), bytes(made.size_bytes));
+    output.say(&text, || described(&made));
+    Ok(())
+}
+
+fn show(progress: &output::Progress, stage: Progress) {
+    let what = match stage.stage {
+        Stage::Copy => "copying the database",
+        Stage::Check => "walking the chain",
+        Stage::Pack => "packing",
+        Stage::Unpack => "reading the backup",
+        _ => "working",
+    };
+    progress.stage(what, stage.done, stage.total);
+}
+
+fn described(backup: &Backup) -> Value {
+    json!({
+        "name": name(&backup.path),
+        "path": backup.path,
+        "created_at": backup.created_at.to_rfc3339(),
+        "bytes": backup.size_bytes,
+        "proven": backup.is_proven(),
+        "fault": backup.manifest.as_ref().err(),
+        "trades": trades(backup),
+    })
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn trades(backup: &Backup) -> Option<u64> {
+    backup.manifest.as_ref().ok()?.contents.rows.get("trades").copied()
+}
+
+fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
+    let folder = settings.backup.path.full();
+    let backups = Backup::list(&folder)?;
+    if backups.is_empty() && !output.json {
+        output::print(&format!("there are no backups in {}", folder.display()));
+        return Ok(());
+    }
+    let rows = backups.iter().map(|backup| {
+        let proven = match &backup.manifest {
+            Ok(_) if backup.is_proven() => "yes".to_owned(),
+            Ok(_) => "no: its chain was not walked".to_owned(),
+            Err(why) => format!("no: {why}"),
+        };
+        let trades = trades(backup).map_or_else(|| "-".to_owned(), |trades| trades.to_string());
+        [name(&backup.path), age(backup.created_at), bytes(backup.size_bytes), trades, proven]
+    });
+    let listed = table(["NAME", ">AGE", ">SIZE", ">TRADES", "PROVEN"], rows);
+    output.say(&listed, || backups.iter().map(described).collect());
+    Ok(())
+}
+
+fn age(time: DateTime<Utc>) -> String {
+    let age = Utc::now() - time;
+    match (age.num_days(), age.num_hours(), age.num_minutes()) {
+        (2.., ..) => format!("{} d", age.num_days()),
+        (_, 2.., _) => format!("{} h", age.num_hours()),
+        (.., minutes) => format!("{minutes} min"),
+    }
+}
+
+fn verify(settings: &Settings, wanted: Option<&str>, output: Output) -> Result<(), Failure> {
+    let backup = match wanted {
+        Some(wanted) => find(settings, wanted)?,
+        None => newest(settings, |_| true)?,
+    };
+    let progress = output.progress("backup");
+    backup.verify(None, |stage| show(&progress, stage))?;
+    drop(progress);
+    output.say(&format!("{} is whole", backup.path.display()), || described(&backup));
+    Ok(())
+}
+
+/// The folder that was named, or the backup of that name among ours.
+fn find(settings: &Settings, wanted: &str) -> Result<Backup, Failure> {
+    let named = settings.backup.path.full().join(wanted);
+    let path = if named.is_dir() { named } else { PathBuf::from(wanted) };
+    Ok(Backup::open(path)?)
+}
+
+fn newest(settings: &Settings, counts: impl Fn(&Backup) -> bool) -> Result<Backup, Failure> {
+    let folder = settings.backup.path.full();
+    let found = Backup::list(&folder)?.into_iter().find(counts);
+    found.ok_or_else(|| Failure::Unwell { what: format!("there is no proven backup in {}", folder.display()) })
+}
+
+pub(crate) fn restore(sources: &SettingSources, arguments: &cli::Restore, output: Output) -> Result<(), Failure> {
+    let settings = sources.load()?;
+    let backup = match &arguments.backup {
+        Some(wanted) => find(&settings, wanted)?,
+        None => newest(&settings, Backup::is_proven)?,
+    };
+    let database = settings.database.full_path();
+    let time = backup.created_at.format("%Y-%m-%d %H:%M:%S UTC");
+    let question = format!("Put the backup of {time} in the place of {}?", database.display());
+    if database.exists() {
+        confirm(&question, arguments.yes)?;
+    }
+    let attempt = |allow_loss| {
+        let progress = output.progress("backup");
+        let options = RestoreOptions { allow_loss, ..RestoreOptions::to(&database) };
+        backup.restore(&options, |stage| show(&progress, stage))
+    };
+    let restored = match attempt(false) {
+        Err(trading_storage::Error::RestoreLoses { what, .. }) => {
+            confirm(&format!("Something is lost: {what}. Go on?"), arguments.yes)?;
+            attempt(true)
+        }
+        done => done,
+    };
+    let restored = restored.map_err(Error::from)?;
+    let mut text = format!("{} is {} now", database.display(), backup.path.display());
+    if let Some(replaced) = &restored.replaced {
+        text += &format!("\nwhat was there is in {}", replaced.display());
+    }
+    if let Some(lost) = &restored.lost {
+        text += &format!("\nlost: {lost}");
+    }
+    output.say(
+        &text,
+        || json!({ "database": database, "backup": backup.path, "replaced": restored.replaced, "lost": restored.lost }),
+    );
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! `init-db`, `verify` and `import`: what is done with the record while nothing runs.
+
+use serde_json::{Value, json};
+use trading_app::{Error, open_record};
+use trading_storage::{ImportCounts, ImportOptions, ImportReport, Origin};
+
+use crate::{
+    cli::{self, SettingSources},
+    failure::Failure,
+    output::{Output, complain, confirm, table},
+};
+
+/// How many faults of an import are listed; the rest is counted.
+const FAULTS_LISTED: usize = 20;
+
+pub(crate) fn init_db(
+    sources: &SettingSources,
+    path: Option<String>,
+    sample_data: bool,
+    output: Output,
+) -> Result<(), Failure> {
+    let settings = sources.load_with(path.map(|path| ("database.path", path)))?;
+    let progress = output.progress("sample data");
+    let report = trading_app::init_db(&settings, sample_data, |done, total| progress.at(done, total))?;
+    drop(progress);
+    output.say(&report, || {
+        let (done, version) = match report.origin {
+            Origin::Created { version } => ("created", version),
+            Origin::Migrated { to, .. } => ("migrated", to),
+            Origin::Current { version } => ("nothing", version),
+        };
+        let sample = report.sample.as_ref().map(|sample| sample.trades);
+        json!({ "database": report.path, "done": done, "schema_version": version, "trades": report.trades, "sample_trades": sample })
+    });
+    Ok(())
+}
+
+pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Failure> {
+    let settings = sources.load()?;
+    let database = open_record(&settings)?;
+    let progress = output.progress("walking the chain");
+    let proven = database.verify(|done, total| progress.at(done, total));
+    drop(progress);
+    let proven = proven.map_err(|error| Error::of_record(error, &settings))?;
+    let path = database.path();
+    let head = proven.head.hash_hex();
+    let text = format!(
+        "{} is whole\n  {} trades, {} events\n  head of the chain: {} {head}",
+        path.display(),
+        proven.trades,
+        proven.events,
+        proven.head.sequence,
+    );
+    output.say(&text, || {
+        let head = json!({ "sequence": proven.head.sequence, "hash": head });
+        json!({ "database": path, "trades": proven.trades, "events": proven.events, "head": head })
+    });
+    Ok(())
+}
+
+pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: Output) -> Result<(), Failure> {
+    let settings = sources.load()?;
+    let zone = arguments.zone.parse().map_err(|_unknown| Failure::Usage {
+        what: format!("there is no time zone {}", arguments.zone),
+        way_out: "name one of the IANA list, such as US/Eastern".to_owned(),
+    })?;
+    let database = open_record(&settings)?;
+    let trades = database.read(|r| r.counts())?.trades;
+    if trades > 0 {
+        let question = format!("The record {} has {trades} trades already. Import into it?", database.path().display());
+        confirm(&question, arguments.yes)?;
+    }
+    let options = ImportOptions {
+        zone,
+        name: arguments.name.clone(),
+        busy_timeout: settings.database.busy_timeout,
+        ..ImportOptions::of(&arguments.file)
+    };
+    let progress = output.progress("importing");
+    let report = database.import(&options, |done, total| progress.at(done, total));
+    drop(progress);
+    let report = report?;
+    output.say(&imported(&report), || as_json(&report));
+    if !output.json {
+        complain_of(&report);
+    }
+    if report.faults.is_empty() { Ok(()) } else { Err(unwell(&report)) }
+}
+
+fn parts(report: &ImportReport) -> [(&'static str, ImportCounts); 4] {
+    [
+        ("agents", report.agents),
+        ("trades", report.trades),
+        ("positions", report.positions),
+        ("performance days", report.performance_days),
+    ]
+}
+
+fn imported(report: &ImportReport) -> String {
+    let rows = parts(report).map(|(name, counts)| {
+        let ImportCounts { read, added, updated, unchanged, kept, refused } = counts;
+        let [read, added, updated, unchanged, kept, refused] =
+            [read, added, updated, unchanged, kept, refused].map(|count| count.to_string());
+        [name.to_owned(), read, added, updated, unchanged, kept, refused]
+    });
+    let mut text = table(["", ">READ", ">ADDED", ">UPDATED", ">UNCHANGED", ">KEPT", ">REFUSED"], rows).to_string();
+    let mut note = |line: String| {
+        text.push('\n');
+        text += &line;
+    };
+    let totals = &report.totals;
+    note(format!(
+        "the sums agree: {} trades of {} shares, {} positions worth {}",
+        totals.trades, totals.quantity, totals.positions, totals.market_value
+    ));
+    if report.values_rounded > 0 {
+        note(format!("{} derived values had more than six decimals and were rounded", report.values_rounded));
+    }
+    if report.times_ambiguous > 0 {
+        note(format!("{} times are there twice in their zone; the first was taken", report.times_ambiguous));
+    }
+    for (what, left) in [("tables", &report.tables_left), ("columns", &report.columns_left)] {
+        if !left.is_empty() {
+            note(format!("{what} that the record has no place for: {}", left.join(", ")));
+        }
+    }
+    if !report.has_changed() {
+        note("nothing was new".to_owned());
+    }
+    text
+}
+
+fn complain_of(report: &ImportReport) {
+    for fault in report.faults.iter().take(FAULTS_LISTED) {
+        let trading_storage::ImportFault { table, row, column, found, reason, .. } = fault;
+        complain(&format!("not brought over: {table} {row}: {column} is {found:?}: {reason}"));
+    }
+}
+
+fn unwell(report: &ImportReport) -> Failure {
+    let refused: u64 = parts(report).iter().map(|(_, counts)| counts.refused).sum();
+    let more = report.faults.len().saturating_sub(FAULTS_LISTED) as u64 + report.faults_unlisted;
+    let more = if more > 0 { format!("; {more} more faults, --json lists them") } else { String::new() };
+    Failure::Unwell { what: format!("{refused} rows were not brought over{more}") }
+}
+
+fn as_json(report: &ImportReport) -> Value {
+    let mut value = serde_json::Map::new();
+    for (name, counts) in parts(report) {
+        let ImportCounts { read, added, updated, unchanged, kept, refused } = counts;
+        value.insert(
+            name.replace(' ', "_"),
+            json!({ "read": read, "added": added, "updated": updated, "unchanged": unchanged, "kept": kept, "refused": refused }),
+        );
+    }
+    let fault = |fault: &trading_storage::ImportFault| json!({ "table": fault.table, "row": fault.row, "column": fault.column, "found": fault.found, "reason": fault.reason });
+    value.insert("changed".into(), report.has_changed().into());
+    value.insert("values_rounded".into(), report.values_rounded.into());
+    value.insert("times_ambiguous".into(), report.times_ambiguous.into());
+    value.insert("tables_left".into(), json!(report.tables_left));
+    value.insert("columns_left".into(), json!(report.columns_left));
+    value.insert("faults".into(), report.faults.iter().map(fault).collect());
+    value.insert("faults_unlisted".into(), report.faults_unlisted.into());
+    Value::Object(value)
+}
