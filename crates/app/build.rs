@@ -2,6 +2,7 @@
 
 use std::{env, path::Path, process::Command};
 
+#[expect(clippy::disallowed_methods, reason = "the environment of the build, not of the program")]
 fn main() {
     println!("cargo::rerun-if-env-changed=TRADING_COMMIT");
     let git = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.git");

@@ -98,7 +98,20 @@ impl Error {
                 "create it with `trading init-db`, or set DATABASE_PATH to where it is"
             }
             Self::Storage(error) => {
-                return error.way_out().map(|text| format!("{text}; the path is the setting DATABASE_PATH"));
+                use trading_storage::Error as E;
+                // Of another file than the record.
+                let elsewhere = matches!(
+                    error,
+                    E::Ours { .. }
+                        | E::NotEarlier { .. }
+                        | E::Changing { .. }
+                        | E::ImportCopy { .. }
+                        | E::BackupFile { .. }
+                        | E::BackupDamaged { .. }
+                        | E::BackupKey { .. }
+                );
+                let setting = if elsewhere { "" } else { "; the path is the setting DATABASE_PATH" };
+                return error.way_out().map(|text| format!("{text}{setting}"));
             }
             Self::SampleInProduction => "set DATABASE_PATH to another database",
             Self::Logging(_) => "the folder is the setting LOG_PATH",

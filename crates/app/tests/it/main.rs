@@ -4,6 +4,7 @@ mod bad_input;
 mod commands;
 mod embedding;
 mod operations;
+mod operators;
 mod smoke;
 mod tasks;
 
@@ -154,6 +155,34 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// A database as the earlier system made it, with one trade.
+fn earlier_database(path: &Path) {
+    const SQL: &str = "
+        CREATE TABLE trades (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, agent_id TEXT NOT NULL, ticker TEXT NOT NULL, trade_date DATE NOT NULL,
+            execution_date TIMESTAMP, order_type TEXT NOT NULL, quantity DECIMAL(10,4) NOT NULL, price DECIMAL(10,2),
+            order_status TEXT NOT NULL, alpaca_order_id TEXT, source_politician TEXT, source_trade_date DATE,
+            created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
+        INSERT INTO trades VALUES
+            (1, 'nancy_pelosi', 'NVDA', '2024-01-03', '2024-01-03 14:30:05.123456', 'market', 0.2103, 475.6, 'filled',
+             'b-1', 'Nancy Pelosi', '2023-12-20', '2024-01-03 14:30:00');
+        CREATE TABLE agent_positions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, agent_id TEXT NOT NULL, ticker TEXT NOT NULL,
+            quantity DECIMAL(10,4) NOT NULL, avg_cost DECIMAL(10,2), current_price DECIMAL(10,2),
+            market_value DECIMAL(12,2), unrealized_pnl DECIMAL(12,2), last_updated TIMESTAMP);
+        CREATE TABLE daily_performance (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, agent_id TEXT NOT NULL, date DATE NOT NULL, total_value DECIMAL(12,2),
+            daily_return_pct DECIMAL(8,4), total_return_pct DECIMAL(8,4), created_at TIMESTAMP);";
+    sql(path, SQL);
+}
+
+/// Past all rules of ours.
+#[expect(clippy::disallowed_methods, reason = "somebody else's program")]
+fn sql(path: &Path, sql: &str) {
+    let connection = trading_storage::sqlite::rusqlite::Connection::open(path).expect("opens");
+    connection.execute_batch(sql).expect("is done");
 }
 
 /// Every file and folder below `root`, with the content of the files.

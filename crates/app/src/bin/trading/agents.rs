@@ -1,9 +1,9 @@
 //! `agents`: who is followed, and how they stand in the record.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use trading_app::{Error, storage_options};
+use trading_app::storage_options;
 use trading_config::{Agent, Settings};
 use trading_storage::{ReadOnlyDatabase, Summary};
 
@@ -84,42 +84,37 @@ fn show(settings: &Settings, id: &str, output: Output) -> Result<(), Failure> {
     };
     let standings = standings(settings);
     let standing = standings.get(id);
-    let mut text = String::new();
-    let mut line = |name: &str, value: &str| writeln!(text, "{name:<18}{value}").expect("a String takes all");
-    line("id", &agent.id);
-    line("name", &agent.name);
-    line("type", &agent.kind.to_string());
-    line("enabled", if agent.enabled { "yes" } else { "no" });
-    if !agent.description.is_empty() {
-        line("description", &agent.description);
-    }
-    line("follows", &if agent.politicians.is_empty() { "-".to_owned() } else { agent.politicians.join(", ") });
-    for (name, value) in &agent.parameters {
-        line(name, &value.to_string());
-    }
+    let mut lines = vec![
+        ("id", agent.id.clone()),
+        ("name", agent.name.clone()),
+        ("type", agent.kind.to_string()),
+        ("enabled", if agent.enabled { "yes" } else { "no" }.to_owned()),
+        ("description", agent.description.clone()),
+        ("follows", agent.politicians.join(", ")),
+    ];
+    lines.extend(agent.parameters.iter().map(|(name, value)| (name.as_str(), value.to_string())));
     match standing {
-        None => line("record", "nothing is recorded"),
-        Some(summary) => {
-            line("positions", &summary.positions.to_string());
-            line("market value", &format!("{:.2}", summary.market_value));
-            line("unrealised profit", &format!("{:.2}", summary.unrealized_profit));
-            line("last trade", &summary.last_trade_date.map_or_else(|| "-".to_owned(), |date| date.to_string()));
-        }
+        None => lines.push(("record", "nothing is recorded".to_owned())),
+        Some(summary) => lines.extend([
+            ("positions", summary.positions.to_string()),
+            ("market value", format!("{:.2}", summary.market_value)),
+            ("unrealised profit", format!("{:.2}", summary.unrealized_profit)),
+            ("last trade", summary.last_trade_date.map_or_else(|| "-".to_owned(), |date| date.to_string())),
+        ]),
     }
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 2;
+    let said = lines.iter().filter(|(_, value)| !value.is_empty());
+    let text: String = said.map(|(name, value)| format!("{name:width$}{value}\n")).collect();
     output.say(&text, || described(agent, standing));
     Ok(())
 }
 
 fn validate(sources: &SettingSources, file: Option<String>, output: Output) -> Result<(), Failure> {
     let settings = sources.load_with(file.map(|file| ("trading.agents_path", file)))?;
-    // One that is not there means the built-in agents to the program, and a slip to whoever names it.
-    let path = settings.trading.agents_path.full();
-    if !path.is_file() {
-        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such file");
-        return Err(Error::Settings(trading_config::Error::Read { path, source }).into());
-    }
     let (agents, enabled) = (settings.agents().list().len(), settings.enabled_agents().count());
-    let text = format!("{} is good: {agents} agents, {enabled} enabled", path.display());
-    output.say(&text, || json!({ "file": path, "agents": agents, "enabled": enabled }));
+    // Where there is no file, the built-in ones.
+    let source = settings.agents().source();
+    let text = format!("{source} is good: {agents} agents, {enabled} enabled");
+    output.say(&text, || json!({ "source": source, "agents": agents, "enabled": enabled }));
     Ok(())
 }

@@ -71,20 +71,20 @@ impl Drop for Progress {
     }
 }
 
-/// Rows under a head: with lines on a terminal, and without anywhere else. A column whose head begins with `>` is flush right.
-pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> Table {
+/// Rows under a head, aligned. A column whose head begins with `>` is flush right.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    table.load_style(if is_terminal_stdout() { presets::UTF8_HORIZONTAL_ONLY } else { presets::NOTHING });
+    table.load_style(presets::NOTHING);
     table.set_header(head.map(|name| name.trim_start_matches('>')));
     table.add_rows(rows);
     for (index, name) in head.iter().enumerate() {
         let Some(column) = table.column_mut(index) else { continue };
-        column.set_padding((0, if index + 1 < N { 2 } else { 0 }));
+        column.set_padding((0, 2));
         if name.starts_with('>') {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    table.trim_fmt()
 }
 
 /// Asks on a terminal, unless the answer was given already.
@@ -127,11 +127,6 @@ pub(crate) fn complain(text: &str) {
 #[expect(clippy::disallowed_methods, reason = "a binary prints")]
 fn ask(question: &str) {
     drop(write!(io::stderr(), "{question} [y/N] "));
-}
-
-#[expect(clippy::disallowed_methods, reason = "asks what it is, and writes nothing")]
-fn is_terminal_stdout() -> bool {
-    io::stdout().is_terminal()
 }
 
 #[expect(clippy::disallowed_methods, reason = "asks what it is, and writes nothing")]

@@ -66,7 +66,8 @@ pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: 
     })?;
     let database = open_record(&settings)?;
     let trades = database.read(|r| r.counts())?.trades;
-    if trades > 0 {
+    // What cannot be read needs no question.
+    if trades > 0 && arguments.file.exists() {
         let question = format!("The record {} has {trades} trades already. Import into it?", database.path().display());
         confirm(&question, arguments.yes)?;
     }
@@ -103,7 +104,7 @@ fn imported(report: &ImportReport) -> String {
             [read, added, updated, unchanged, kept, refused].map(|count| count.to_string());
         [name.to_owned(), read, added, updated, unchanged, kept, refused]
     });
-    let mut text = table(["", ">READ", ">ADDED", ">UPDATED", ">UNCHANGED", ">KEPT", ">REFUSED"], rows).to_string();
+    let mut text = table(["", ">READ", ">ADDED", ">UPDATED", ">UNCHANGED", ">KEPT", ">REFUSED"], rows);
     let mut note = |line: String| {
         text.push('\n');
         text += &line;
