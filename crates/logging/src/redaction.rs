@@ -1,4 +1,34 @@
-//! Which fields are never written, by their names.
+//! What is never written: fields by their names, and values that the program registered.
+
+mod known;
+
+pub(crate) use self::known::{Known, Values};
+
+/// What stands in the place of a secret field.
+pub(crate) const REDACTED: &str = "\"[redacted]\"";
+
+/// The names of secret fields: those that are known, and those of the options.
+#[derive(Debug)]
+pub(crate) struct FieldNames(Vec<String>);
+
+impl FieldNames {
+    pub(crate) fn new(more: &[String]) -> Self {
+        Self(more.iter().map(|name| name.to_lowercase()).collect())
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        is_secret(name) || (!self.0.is_empty() && self.has(&name.to_lowercase()))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+            (None, None) => name == pattern,
+            (Some(end), None) => name.ends_with(end),
+            (None, Some(start)) => name.starts_with(start),
+            (Some(_), Some(_)) => name.contains(pattern.trim_matches('*')),
+        })
+    }
+}
 
 /// Whether a field of this name holds a secret.
 ///
@@ -6,7 +36,7 @@
 /// `authorization`, or if it ends with the word `key` or the words `key id` (one broker's name for half of its credentials).
 /// Words are parted by anything that is neither letter nor digit, and by camel case: `apiKey` and `X-API-KEY` end with
 /// `key`, `monkey` does not.
-pub(crate) fn is_secret(name: &str) -> bool {
+fn is_secret(name: &str) -> bool {
     const ANYWHERE: [&str; 4] = ["secret", "password", "passwd", "passphrase"];
     const WORD: [&str; 4] = ["token", "tokens", "authorization", "apikey"];
     const LAST: [&str; 2] = ["key", "keys"];

@@ -119,14 +119,19 @@ fn a_clock_that_comes_back_from_the_future_does_not_hold_the_files_there() {
 #[test]
 fn retention_takes_only_what_is_its_own_and_too_old() {
     let stage = Stage::new();
-    let too_old = ["trading.2026-02-01.log", "trading_automation.2026-02-01.3.log", "api.1999-12-31.log"];
+    let too_old = [
+        "trading.2026-02-01.log",
+        "trading.2026-02-01.log.gz",
+        "trading_automation.2026-02-01.3.log",
+        "api.1999-12-31.log",
+    ];
     let stays = [
         // The bound, and what is younger.
         "trading.2026-02-02.log",
         "trading_automation.2026-03-03.log",
         // Strangers, however alike.
         "backtest.2020-01-01.log",
-        "trading.2020-01-01.log.gz",
+        "trading.2020-01-01.log.gz.part",
         "trading.2020-01-01.txt",
         "trading_other.2020-01-01.log",
         "trading.2020-02-30.log",
