@@ -52,16 +52,11 @@ impl Lines {
         }
     }
 
-    /// The lines alone.
-    pub(crate) fn copy(&self) -> Self {
-        let Self { json, text, json_message, text_message, .. } = self;
-        Self {
-            json: json.clone(),
-            text: text.clone(),
-            json_message: *json_message,
-            text_message: *text_message,
-            ..Self::default()
-        }
+    /// Makes these the same lines.
+    pub(crate) fn copy_from(&mut self, lines: &Self) {
+        self.json.clone_from(&lines.json);
+        self.text.clone_from(&lines.text);
+        (self.json_message, self.text_message) = (lines.json_message, lines.text_message);
     }
 
     /// Makes these the lines that say that the same was logged `count` times more, the last time at `at`.
@@ -112,6 +107,7 @@ impl Format {
 }
 
 /// Hides what must not be seen of what was written since `before`.
+#[inline]
 fn hide(hidden: Option<&Values>, out: &mut String, before: usize) {
     if let Some(values) = hidden {
         values.hide(out, before);

@@ -57,7 +57,6 @@ impl Batch {
         self.json.clear();
         self.text.clear();
         self.entries.clear();
-        self.folded.clear();
         self.dropped = 0;
     }
 }
@@ -193,8 +192,9 @@ impl Queue {
     /// Waits for a first line, at most for `idle`, and then for more lines until the batch is urgent or as old as lines
     /// get.
     pub(crate) fn take(&self, batch: &mut Batch, idle: Duration, now: impl Fn() -> Time) -> bool {
-        batch.clear();
         let mut state = self.lock();
+        state.repeats.recycle(&mut batch.folded);
+        batch.clear();
         let is_idle = |state: &mut State| state.batch.entries.is_empty() && !state.urgent && !state.closed;
         state = self.work.wait_timeout_while(state, idle, is_idle).unwrap_or_else(PoisonError::into_inner).0;
         if !state.batch.entries.is_empty() {

@@ -41,6 +41,9 @@ fn is_secret(name: &str) -> bool {
     const WORD: [&str; 4] = ["token", "tokens", "authorization", "apikey"];
     const LAST: [&str; 2] = ["key", "keys"];
 
+    if !may_be_secret(name) {
+        return false;
+    }
     let is_one_of = |word: &str, list: &[&str]| list.iter().any(|entry| entry.eq_ignore_ascii_case(word));
     if ANYWHERE.iter().any(|part| contains(name, part)) {
         return true;
@@ -54,6 +57,19 @@ fn is_secret(name: &str) -> bool {
         (before, last) = (last, word);
     }
     is_one_of(last, &LAST) || (is_one_of(last, &["id"]) && is_one_of(before, &LAST))
+}
+
+/// Whether a name has three letters in a row that one of the words begins with: few have, and only these are taken apart.
+fn may_be_secret(name: &str) -> bool {
+    const fn letters(three: &[u8; 3]) -> u32 {
+        u32::from_be_bytes([0, three[0], three[1], three[2]])
+    }
+    const ANY: [u32; 5] = [letters(b"sec"), letters(b"pas"), letters(b"tok"), letters(b"aut"), letters(b"key")];
+    let mut last = 0;
+    name.bytes().any(|byte| {
+        last = (last << 8 | u32::from(byte | 0x20)) & 0x00ff_ffff;
+        ANY.contains(&last)
+    })
 }
 
 fn contains(name: &str, part: &str) -> bool {

@@ -66,11 +66,13 @@ pub(crate) struct Repeats {
     max: Option<NonZeroU32>,
     watched: [Option<Watched>; WATCHED],
     due: Vec<Folded>,
+    /// Lines that were told, for their buffers.
+    spare: Vec<Lines>,
 }
 
 impl Repeats {
     pub(crate) fn new(max: Option<NonZeroU32>) -> Self {
-        Self { max, watched: [const { None }; WATCHED], due: Vec::new() }
+        Self { max, watched: [const { None }; WATCHED], due: Vec::with_capacity(WATCHED), spare: Vec::new() }
     }
 
     /// Whether a line is to be written; else it was folded.
@@ -85,7 +87,12 @@ impl Repeats {
             if watched.count <= max.get() {
                 return true;
             }
-            let folded = watched.folded.get_or_insert_with(|| Folded { entry: *entry, lines: lines.copy(), count: 0 });
+            let spare = &mut self.spare;
+            let folded = watched.folded.get_or_insert_with(|| {
+                let mut copy = spare.pop().unwrap_or_default();
+                copy.copy_from(lines);
+                Folded { entry: *entry, lines: copy, count: 0 }
+            });
             folded.count += 1;
             folded.entry.at = entry.at;
             return false;
@@ -96,6 +103,12 @@ impl Repeats {
         let before = place.replace(Watched { identity, since: entry.at, count: 1, folded: None });
         self.due.extend(before.and_then(|watched| watched.folded));
         true
+    }
+
+    /// Takes the buffers of what was told, so that no caller has to make new ones.
+    pub(crate) fn recycle(&mut self, told: &mut Vec<Folded>) {
+        let room = WATCHED - self.spare.len().min(WATCHED);
+        self.spare.extend(told.drain(..).map(|folded| folded.lines).take(room));
     }
 
     /// Hands over what can be told now: `all`, or what did not come again for long enough.

@@ -71,7 +71,7 @@ impl Writer {
         let mut batch = mem::take(&mut self.batch);
         loop {
             let goes_on = shared.queue.take(&mut batch, self.look_every, || shared.now());
-            self.write(&batch);
+            self.write(&mut batch);
             shared.queue.done(&batch, self.is_clean());
             if !goes_on {
                 break;
@@ -85,7 +85,7 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, batch: &Batch) {
+    fn write(&mut self, batch: &mut Batch) {
         if !self.is_clean() {
             // What was held back makes room first, if it can be written by now.
             self.write_files();
@@ -99,7 +99,7 @@ impl Writer {
         self.unreported += batch.dropped;
         self.write_files();
         self.write_console(&batch.json, &batch.text);
-        for folded in &batch.folded {
+        for folded in &mut batch.folded {
             self.report_folded(folded);
         }
         if self.unreported > 0 && self.main.is_clean() {
@@ -127,8 +127,8 @@ impl Writer {
         }
     }
 
-    fn report_folded(&mut self, folded: &Folded) {
-        let mut lines = folded.lines.copy();
+    fn report_folded(&mut self, folded: &mut Folded) {
+        let lines = &mut folded.lines;
         lines.repeated(folded.entry.at, folded.count);
         self.append(&folded.entry, &lines.json);
         self.write_files();

