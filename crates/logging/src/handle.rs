@@ -69,7 +69,7 @@ impl Logging {
 
     /// Hides a secret value from now on: wherever it stands in a line, `[redacted]` is written.
     ///
-    /// Returns whether it is hidden: values shorter than 4 bytes, which ordinary text is full of, and longer than 16 KiB are
+    /// Returns whether it is hidden: values shorter than 4 bytes, which ordinary text is full of, and longer than 4 KiB are
     /// not. [`Builder::secret`] does it before the first line.
     #[must_use = "a value that cannot be hidden will be seen"]
     pub fn hide(&self, value: &str) -> bool {

@@ -16,8 +16,8 @@ use crate::line::{self, CUT};
 /// The shortest value that is hidden: ordinary text is full of shorter ones. Arbitrary.
 const VALUE_BYTES_MIN: usize = 4;
 
-/// The longest value that is hidden: no longer one fits into a line. Also bounds the memory for searching.
-const VALUE_BYTES_MAX: usize = 16_384;
+/// The longest value that is hidden: private keys are shorter. Bounds the memory for searching.
+const VALUE_BYTES_MAX: usize = 4_096;
 
 /// What stands in the place of a secret within a text.
 const HIDDEN: &str = "[redacted]";

@@ -138,8 +138,8 @@ fn by_names_that_only_start_alike_strangers_would_be_taken() {
 
 fn unzipped(stage: &Stage, file: &str) -> String {
     let mut text = String::new();
-    let file = fs::File::open(stage.path(file)).unwrap();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    let file = fs::File::open(stage.path(file)).expect("is there");
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("is whole");
     text
 }
 
