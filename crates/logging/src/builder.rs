@@ -8,16 +8,18 @@ use std::{
     time::SystemTime,
 };
 
-use log::{LevelFilter, Log};
+use log::Log;
 
 use crate::{
     Console, Error, Logging, Options,
-    component::{Components, MAIN},
+    component::Components,
     folder::Folder,
-    line::{Format, LINE_BYTES_MAX},
+    line::{ErrorFields, Format, LINE_BYTES_MAX},
     queue::Queue,
+    redaction::{FieldNames, Known},
+    repeats::Identities,
     shared::{Clock, Shared},
-    sink::Sink,
+    sink::{Logger, Sink},
     standard_error::StandardError,
     statistics::Counters,
     writer::Writer,
@@ -30,6 +32,9 @@ pub struct Builder {
     clock: Clock,
     console: Option<Box<dyn Write + Send>>,
     standard_error: Box<dyn Write + Send>,
+    known: Known,
+    error_fields: Option<Box<dyn ErrorFields>>,
+    routes: fern::Dispatch,
 }
 
 impl Builder {
@@ -40,7 +45,68 @@ impl Builder {
             Console::Text => Some(Box::new(io::stderr())),
             Console::Json => Some(Box::new(io::stdout())),
         };
-        Self { options, clock: Box::new(SystemTime::now), console, standard_error: Box::new(io::stderr()) }
+        Self {
+            options,
+            clock: Box::new(SystemTime::now),
+            console,
+            standard_error: Box::new(io::stderr()),
+            known: Known::default(),
+            error_fields: None,
+            // No format on the root: key-values are lost below one.
+            routes: fern::Dispatch::new().level(log::LevelFilter::Trace),
+        }
+    }
+
+    /// Hides a secret value, as [`Logging::hide`] does, from the first line on. One that cannot be hidden is ignored.
+    pub fn secret(self, value: &str) -> Self {
+        self.known.add(value);
+        self
+    }
+
+    /// Has errors tell more than their text.
+    ///
+    /// ```
+    /// use std::{error::Error, fmt};
+    /// use log::{info, kv::Value};
+    /// use trading_logging::{Logging, Options};
+    ///
+    /// #[derive(Debug)]
+    /// struct RateLimited;
+    ///
+    /// impl fmt::Display for RateLimited {
+    ///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///         f.write_str("too many calls")
+    ///     }
+    /// }
+    ///
+    /// impl Error for RateLimited {}
+    ///
+    /// fn fields(error: &(dyn Error + 'static), field: &mut dyn FnMut(&str, Value<'_>)) {
+    ///     if error.is::<RateLimited>() {
+    ///         field("code", Value::from("API_RATE_LIMITED"));
+    ///     }
+    /// }
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let (logging, logger) = Logging::builder(Options::at(folder.path())).error_fields(fields).build()?;
+    /// # log::set_max_level(logging.max_level());
+    /// let failure = RateLimited;
+    /// info!(logger: &*logger, error:err = failure; "no quote");
+    /// assert!(logging.flush());
+    /// let line = std::fs::read_to_string(folder.path().join("trading_automation.log"))?;
+    /// assert!(line.ends_with(",\"error\":\"too many calls\",\"error_code\":\"API_RATE_LIMITED\"}\n"));
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
+    pub fn error_fields(mut self, fields: impl ErrorFields + 'static) -> Self {
+        self.error_fields = Some(Box::new(fields));
+        self
+    }
+
+    /// Has another output get the same records, after the levels of the components: a route of `fern` with filters, formats
+    /// and outputs of its own. It is called on the threads that log, and gets neither redaction nor folding.
+    pub fn also(mut self, route: fern::Dispatch) -> Self {
+        self.routes = self.routes.chain(route);
+        self
     }
 
     /// Tells the time of lines by another clock. It decides timestamps, rotation and retention, and is asked on the
@@ -69,13 +135,17 @@ impl Builder {
     ///
     /// As [`build`](Self::build), and [`Error::AlreadyInstalled`], after which all is as it was before.
     pub fn install(self) -> Result<Logging, Error> {
-        self.start(|level, logger| {
+        let panics = self.options.panics;
+        let (mut logging, ()) = self.start(|logger| {
             #[expect(clippy::disallowed_methods, reason = "this is the one place that installs the global logger")]
-            log::set_boxed_logger(logger).map_err(|source| Error::AlreadyInstalled { source })?;
-            log::set_max_level(level);
-            Ok(())
-        })
-        .map(|(logging, ())| logging)
+            log::set_boxed_logger(Box::new(logger)).map_err(|source| Error::AlreadyInstalled { source })
+        })?;
+        logging.is_installed = true;
+        log::set_max_level(logging.max_level());
+        if panics {
+            logging.hook_panics();
+        }
+        Ok(logging)
     }
 
     /// Starts logging, and returns the logger for the caller to use, alone or behind another.
@@ -87,31 +157,31 @@ impl Builder {
     /// [`Error::Option`], [`Error::CreateFolder`] or [`Error::Write`] when that is what the options lead to, and
     /// [`Error::Thread`]. Nothing is left behind then.
     pub fn build(self) -> Result<(Logging, Box<dyn Log>), Error> {
-        self.start(|_level, logger| Ok(logger))
+        self.start(|logger| Ok(Box::new(logger) as Box<dyn Log>))
     }
 
     /// Starts the writer only after `accept` took the logger: one that is refused leaves no thread, folder or file.
-    fn start<T>(
-        self,
-        accept: impl FnOnce(LevelFilter, Box<dyn Log>) -> Result<T, Error>,
-    ) -> Result<(Logging, T), Error> {
-        let Self { options, clock, console, standard_error } = self;
+    fn start<T>(self, accept: impl FnOnce(Arc<Logger>) -> Result<T, Error>) -> Result<(Logging, T), Error> {
+        let Self { options, clock, console, standard_error, known, error_fields, routes } = self;
         check(&options)?;
-        let text = (options.console == Console::Text).then_some(options.colour);
-        let queue = Queue::new(&options);
-        let components = Components::new(options.components)?;
-        let names = std::iter::once(MAIN).chain(components.names().iter().map(String::as_str));
-        let folder = Folder::prepare(&options.folder, names)?;
+        let components = Components::new(&options)?;
+        let folder = Folder::prepare(&options.folder, components.slots())?;
         let shared = Arc::new(Shared {
-            format: Format { components, text },
+            counters: Counters::new(&components),
+            format: Format {
+                components,
+                text: (options.console == Console::Text).then_some(options.colour),
+                secret_fields: FieldNames::new(&options.secret_fields),
+                known,
+                error_fields,
+            },
             clock,
-            queue,
-            counters: Counters::default(),
+            queue: Queue::new(&options),
+            identities: options.repeats_max.map(|_| Identities::new()),
             standard_error: StandardError::new(standard_error),
         });
 
-        let writer =
-            Writer::new(Arc::clone(&shared), &folder.path, options.queue_bytes, options.retention_days, console);
+        let writer = Writer::new(Arc::clone(&shared), &folder.path, &options, console);
         let (go, may_go) = mpsc::channel();
         let spawned = thread::Builder::new().name("log-writer".into()).spawn(move || {
             if may_go.recv().is_ok() {
@@ -124,14 +194,14 @@ impl Builder {
         };
         let thread = spawned.map_err(|source| undo(Error::Thread { source }))?;
 
-        // No format on the root: key-values are lost below one.
         let sink = Sink { shared: Arc::clone(&shared), drain: options.drain };
-        let routes = fern::Dispatch::new().level(options.level).chain(Box::new(sink) as Box<dyn Log>);
-        let (level, logger) = routes.into_log();
-        match accept(level, logger) {
+        let (_level, routes) = routes.chain(Box::new(sink) as Box<dyn Log>).into_log();
+        let logger = Arc::new(Logger { shared: Arc::clone(&shared), routes });
+        match accept(Arc::clone(&logger)) {
             Ok(accepted) => {
                 go.send(()).expect("the thread waits for this message, and holds the receiver until it came");
-                Ok((Logging { shared, writer: Some(thread), drain: options.drain }, accepted))
+                let drain = options.drain;
+                Ok((Logging { shared, writer: Some(thread), drain, logger, is_installed: false }, accepted))
             }
             Err(error) => {
                 drop(go);
@@ -152,9 +222,8 @@ impl Options {
     /// [`Error::Option`], [`Error::CreateFolder`] or [`Error::Write`].
     pub fn check(&self) -> Result<(), Error> {
         check(self)?;
-        let components = Components::new(self.components.clone())?;
-        let names = std::iter::once(MAIN).chain(components.names().iter().map(String::as_str));
-        Folder::prepare(&self.folder, names)?.undo();
+        let components = Components::new(self)?;
+        Folder::prepare(&self.folder, components.slots())?.undo();
         Ok(())
     }
 }
@@ -166,6 +235,12 @@ fn check(options: &Options) -> Result<(), Error> {
     if options.queue_bytes < LINE_BYTES_MAX {
         let found = options.queue_bytes.to_string();
         return Err(Error::Option { option: "queue_bytes", found, rule: "at least 65536, the longest line" });
+    }
+    if let Some(found) =
+        options.rotate_bytes.filter(|bytes| usize::try_from(*bytes).is_ok_and(|it| it < LINE_BYTES_MAX))
+    {
+        let found = found.to_string();
+        return Err(Error::Option { option: "rotate_bytes", found, rule: "at least 65536, the longest line" });
     }
     Ok(())
 }

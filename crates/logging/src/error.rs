@@ -42,6 +42,12 @@ pub enum Error {
         /// What the `log` façade said.
         source: log::SetLoggerError,
     },
+    /// No component has this name.
+    #[error("no log component is called {name:?}; those of the options are known, and `trading_automation`")]
+    UnknownComponent {
+        /// The name, as given.
+        name: String,
+    },
     /// The operating system refused the writer's thread.
     #[error("cannot start the thread that writes the logs")]
     Thread {

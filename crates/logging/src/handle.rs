@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc, thread::JoinHandle, time::Duration};
 
-use crate::{Builder, Options, Statistics, shared::Shared};
+use log::LevelFilter;
+
+use crate::{Builder, Error, Options, Statistics, panics, shared::Shared, sink::Logger};
 
 /// Running logging. Hold it as long as lines are to be written: its drop writes what waits, and ends the writer.
 ///
@@ -13,6 +15,9 @@ pub struct Logging {
     /// `None` when it was stopped.
     pub(crate) writer: Option<JoinHandle<()>>,
     pub(crate) drain: Duration,
+    pub(crate) logger: Arc<Logger>,
+    /// Whether this is the logger of the process, whose level the façade knows.
+    pub(crate) is_installed: bool,
 }
 
 impl Logging {
@@ -36,9 +41,51 @@ impl Logging {
         self.flush()
     }
 
+    /// Changes what is logged of a component, from the next line on; `trading_automation` is all lines of no component.
+    ///
+    /// An installed logger also sets [`log::max_level`]. Of one that was built, the caller does, to
+    /// [`max_level`](Self::max_level), if the macros of `log` lead to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownComponent`], and nothing changed.
+    pub fn set_level(&self, component: &str, level: LevelFilter) -> Result<(), Error> {
+        self.shared.format.components.set_level(component, level)?;
+        if self.is_installed {
+            log::set_max_level(self.max_level());
+        }
+        Ok(())
+    }
+
+    /// What is logged of each component, in the order of the options, and last of all else (`trading_automation`).
+    pub fn levels(&self) -> Vec<(String, LevelFilter)> {
+        self.shared.format.components.levels().map(|(name, level)| (name.to_owned(), level)).collect()
+    }
+
+    /// The most detailed level that is logged of any component.
+    pub fn max_level(&self) -> LevelFilter {
+        self.shared.format.components.highest()
+    }
+
+    /// Hides a secret value from now on: wherever it stands in a line, `[redacted]` is written.
+    ///
+    /// Returns whether it is hidden: values shorter than 4 bytes, which ordinary text is full of, and longer than 4 KiB are
+    /// not. [`Builder::secret`] does it before the first line.
+    #[must_use = "a value that cannot be hidden will be seen"]
+    pub fn hide(&self, value: &str) -> bool {
+        self.shared.format.known.add(value)
+    }
+
+    /// Logs each panic of the process from now on (target `panic`, `ERROR`: the message, the place, and the backtrace as a
+    /// field), flushes, and then calls the hook that was there before. [`Builder::install`] does it, unless
+    /// [`Options::panics`] says no; a logger that was built does it when it is asked.
+    pub fn hook_panics(&self) {
+        panics::hook(&self.logger);
+    }
+
     /// How logging has fared since its start.
     pub fn statistics(&self) -> Statistics {
-        self.shared.counters.snapshot()
+        self.shared.counters.snapshot(&self.shared.format.components)
     }
 
     /// Writes what waits and ends the writer, as the drop does, but tells whether everything reached the files within

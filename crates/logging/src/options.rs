@@ -1,7 +1,8 @@
 //! What a caller says about logging: where, what, how much.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
+use chrono_tz::Tz;
 use log::LevelFilter;
 
 /// Where lines go beside the files.
@@ -31,6 +32,9 @@ pub struct Options {
     pub folder: PathBuf,
     /// The most detailed level that is logged. Default: `Info`.
     pub level: LevelFilter,
+    /// Other levels for some components, by name; what is not of any component is `trading_automation` here. Default:
+    /// none. They can be changed later, by [`Logging::set_level`](crate::Logging::set_level).
+    pub levels: Vec<(String, LevelFilter)>,
     /// Where lines go beside the files. Default: [`Console::Off`].
     pub console: Console,
     /// Whether [`Console::Text`] is coloured. Default: `false`. The caller decides it (a terminal, and `NO_COLOR` not
@@ -38,7 +42,8 @@ pub struct Options {
     pub colour: bool,
     /// The components with a file of their own, `NAME.log`, beside the main one. A line belongs to a component when its
     /// target is the name or starts with `name::`, or when its field `component` says so (the field wins). 1 to 64 ASCII
-    /// letters, digits, `_` or `-` each; all different. Default: `agents`, `api`, `trading`, `performance`.
+    /// letters, digits, `_` or `-` each; all different. Default: `agents`, `api`, `trading`, `performance`; a later group
+    /// adds its own.
     pub components: Vec<String>,
     /// The lines that may wait for the writer; at least 1. Default: 8,192, which bridges a disk that stalls for 100 ms at
     /// 80,000 lines a second.
@@ -51,11 +56,33 @@ pub struct Options {
     pub queue_wait: Duration,
     /// The longest that a line stays in memory. Default: 100 ms.
     pub flush_every: Duration,
+    /// How often the files are looked at when nothing is logged: one that was deleted or renamed is made anew, one that
+    /// could not be written is tried again. Default: 1 s.
+    pub look_every: Duration,
     /// How long `flush`, `shutdown` and the drop of the handle wait for the writer. Default: 5 s (half of the
     /// ten seconds that container engines leave between SIGTERM and SIGKILL).
     pub drain: Duration,
+    /// Where a day ends: a file holds the lines of one day of this zone. Timestamps are UTC in any case. Default: UTC.
+    pub zone: Tz,
+    /// The bytes beyond which a file is set aside before its day ends; at least 65,536 (one line). Default: `None`, no
+    /// limit.
+    pub rotate_bytes: Option<u64>,
     /// How many days before the present one keep their dated files; 0 keeps the active files only. Default: 30 days.
     pub retention_days: u32,
+    /// The bytes that all log files may take together: beyond them, the oldest dated ones go. The active ones count, and
+    /// stay. Default: `None`, no limit.
+    pub retention_bytes: Option<u64>,
+    /// Whether dated files are compressed, to `NAME.YYYY-MM-DD.log.gz`. Default: `false`.
+    pub gzip: bool,
+    /// How often an identical line (all but its time) is written within a second; further ones are folded into one that
+    /// says how many they were. Those of `trading` are never folded. Default: 10 (arbitrary: enough to see that something
+    /// goes on); `None` folds nothing.
+    pub repeats_max: Option<NonZeroU32>,
+    /// More names of fields whose values are never written: a whole name, or one with `*` at its start or its end or both
+    /// (`*_pin`, `iban*`), in any case. Default: none. Those of the README always hold.
+    pub secret_fields: Vec<String>,
+    /// Whether [`Builder::install`](crate::Builder::install) also logs panics. Default: `true`.
+    pub panics: bool,
 }
 
 impl Options {
@@ -64,6 +91,7 @@ impl Options {
         Self {
             folder: folder.into(),
             level: LevelFilter::Info,
+            levels: Vec::new(),
             console: Console::Off,
             colour: false,
             components: ["agents", "api", "trading", "performance"].map(String::from).to_vec(),
@@ -71,8 +99,16 @@ impl Options {
             queue_bytes: 8 * 1024 * 1024,
             queue_wait: Duration::from_secs(30),
             flush_every: Duration::from_millis(100),
+            look_every: Duration::from_secs(1),
             drain: Duration::from_secs(5),
+            zone: Tz::UTC,
+            rotate_bytes: None,
             retention_days: 30,
+            retention_bytes: None,
+            gzip: false,
+            repeats_max: NonZeroU32::new(10),
+            secret_fields: Vec::new(),
+            panics: true,
         }
     }
 }

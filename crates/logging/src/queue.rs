@@ -3,22 +3,30 @@
 
 use std::{
     mem,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread::{self, ThreadId},
     time::Duration,
 };
 
-use chrono::NaiveDate;
+use log::Level;
 
-use crate::{line::Lines, options::Options};
+use crate::{
+    line::{Lines, Time},
+    options::Options,
+    repeats::{Folded, Repeats},
+};
 
 /// What the writer must know of a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) json_bytes: usize,
-    pub(crate) day: NaiveDate,
+    pub(crate) at: Time,
+    pub(crate) level: Level,
     pub(crate) component: Option<usize>,
     /// Whether the line may not be dropped.
     pub(crate) kept: bool,
+    /// The same for lines that are the same but for their time; `None` for those that are never folded.
+    pub(crate) identity: Option<u64>,
 }
 
 /// Lines one after the other, and an entry for each.
@@ -29,17 +37,37 @@ pub(crate) struct Batch {
     pub(crate) entries: Vec<Entry>,
     /// The lines that found the queue full since the batch before.
     pub(crate) dropped: u64,
+    /// The lines that were not written because they repeat others.
+    pub(crate) folded: Vec<Folded>,
     /// How many flushes were asked for up to this batch.
     flushes: u64,
 }
 
 impl Batch {
+    /// Room for all that the options let in: so no caller ever waits for memory. The system gives it when it is used.
+    pub(crate) fn with_room(options: &Options) -> Self {
+        Self {
+            json: String::with_capacity(options.queue_bytes),
+            entries: Vec::with_capacity(options.queue_lines.min(65_536)),
+            ..Self::default()
+        }
+    }
+
     fn clear(&mut self) {
         self.json.clear();
         self.text.clear();
         self.entries.clear();
         self.dropped = 0;
     }
+}
+
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It will be written.
+    Whole,
+    /// It is counted as a repetition.
+    Folded,
 }
 
 /// Why a line was not taken.
@@ -53,9 +81,10 @@ pub(crate) enum Refusal {
     Closed,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     batch: Batch,
+    repeats: Repeats,
     /// The writer is to take the batch now.
     urgent: bool,
     closed: bool,
@@ -80,12 +109,23 @@ pub(crate) struct Queue {
     bytes_max: usize,
     wait: Duration,
     flush_every: Duration,
+    /// Nobody else takes from the queue, so it must not wait for itself.
+    writer: OnceLock<ThreadId>,
 }
 
 impl Queue {
     pub(crate) fn new(options: &Options) -> Self {
+        let state = State {
+            batch: Batch::with_room(options),
+            repeats: Repeats::new(options.repeats_max),
+            urgent: false,
+            closed: false,
+            finished: false,
+            done: 0,
+            clean: false,
+        };
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             work: Condvar::new(),
             room: Condvar::new(),
             progress: Condvar::new(),
@@ -93,18 +133,34 @@ impl Queue {
             bytes_max: options.queue_bytes,
             wait: options.queue_wait,
             flush_every: options.flush_every,
+            writer: OnceLock::new(),
         }
     }
 
-    /// Appends a line. One that is `kept` waits for room, the others do not. An `urgent` one is written at once, but
-    /// the caller does not wait for that.
-    pub(crate) fn push(&self, entry: Entry, lines: &Lines, urgent: bool) -> Result<(), Refusal> {
+    /// Makes this thread the one that takes.
+    pub(crate) fn taken_by_this_thread(&self) {
+        self.writer.get_or_init(|| thread::current().id());
+    }
+
+    pub(crate) fn is_writer(&self) -> bool {
+        self.writer.get().is_some_and(|writer| *writer == thread::current().id())
+    }
+
+    /// Appends a line. One that is `kept` waits for room, the others do not. An error is written at once, but the caller
+    /// does not wait for that.
+    pub(crate) fn push(&self, entry: Entry, lines: &Lines) -> Result<Taken, Refusal> {
         let mut state = self.lock();
+        if !state.closed && !state.repeats.admit(&entry, lines) {
+            return Ok(Taken::Folded);
+        }
         let is_full = |state: &mut State| !state.closed && self.is_full(&state.batch, lines);
         if is_full(&mut state) {
             if !entry.kept {
                 state.batch.dropped += 1;
                 return Err(Refusal::Full);
+            }
+            if self.is_writer() {
+                return Err(Refusal::StillFull);
             }
             state.urgent = true;
             self.work.notify_one();
@@ -123,26 +179,24 @@ impl Queue {
         state.batch.text.push_str(&lines.text);
         state.batch.entries.push(entry);
         let was_urgent = state.urgent;
-        state.urgent |= urgent || self.is_half_full(&state.batch);
+        state.urgent |= entry.level == Level::Error || self.is_half_full(&state.batch);
         // Waking costs more than all the rest, so it is done for the first line and when the batch gets urgent.
         if was_empty || state.urgent != was_urgent {
             self.work.notify_one();
         }
-        Ok(())
+        Ok(Taken::Whole)
     }
 
     /// Changes an emptied batch for the one that was gathered, and tells whether more can follow.
     ///
     /// Waits for a first line, at most for `idle`, and then for more lines until the batch is urgent or as old as lines
     /// get.
-    pub(crate) fn take(&self, batch: &mut Batch, idle: Option<Duration>) -> bool {
-        batch.clear();
+    pub(crate) fn take(&self, batch: &mut Batch, idle: Duration, now: impl Fn() -> Time) -> bool {
         let mut state = self.lock();
+        state.repeats.recycle(&mut batch.folded);
+        batch.clear();
         let is_idle = |state: &mut State| state.batch.entries.is_empty() && !state.urgent && !state.closed;
-        state = match idle {
-            None => self.work.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner),
-            Some(idle) => self.work.wait_timeout_while(state, idle, is_idle).unwrap_or_else(PoisonError::into_inner).0,
-        };
+        state = self.work.wait_timeout_while(state, idle, is_idle).unwrap_or_else(PoisonError::into_inner).0;
         if !state.batch.entries.is_empty() {
             let gathers = |state: &mut State| !state.urgent && !state.closed;
             state = self
@@ -151,7 +205,10 @@ impl Queue {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        batch.flushes = state.batch.flushes;
+        let all = state.closed || state.batch.flushes != batch.flushes;
+        let State { repeats, batch: gathered, .. } = &mut *state;
+        repeats.collect(now(), all, &mut gathered.folded);
+        batch.flushes = gathered.flushes;
         mem::swap(batch, &mut state.batch);
         state.urgent = false;
         self.room.notify_all();
@@ -167,6 +224,9 @@ impl Queue {
 
     /// Has everything written that was taken before, waits for it, and tells whether it was.
     pub(crate) fn flush(&self, wait: Duration) -> bool {
+        if self.is_writer() {
+            return false;
+        }
         let mut state = self.lock();
         state.batch.flushes += 1;
         state.urgent = true;
@@ -175,6 +235,10 @@ impl Queue {
         let waits = |state: &mut State| state.done < flush && !state.finished;
         let state = self.progress.wait_timeout_while(state, wait, waits).unwrap_or_else(PoisonError::into_inner).0;
         state.done >= flush && state.clean
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Lets no more lines in.

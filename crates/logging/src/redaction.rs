@@ -1,4 +1,34 @@
-//! Which fields are never written, by their names.
+//! What is never written: fields by their names, and values that the program registered.
+
+mod known;
+
+pub(crate) use self::known::{Known, Values};
+
+/// What stands in the place of a secret field.
+pub(crate) const REDACTED: &str = "\"[redacted]\"";
+
+/// The names of secret fields: those that are known, and those of the options.
+#[derive(Debug)]
+pub(crate) struct FieldNames(Vec<String>);
+
+impl FieldNames {
+    pub(crate) fn new(more: &[String]) -> Self {
+        Self(more.iter().map(|name| name.to_lowercase()).collect())
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        is_secret(name) || (!self.0.is_empty() && self.has(&name.to_lowercase()))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+            (None, None) => name == pattern,
+            (Some(end), None) => name.ends_with(end),
+            (None, Some(start)) => name.starts_with(start),
+            (Some(_), Some(_)) => name.contains(pattern.trim_matches('*')),
+        })
+    }
+}
 
 /// Whether a field of this name holds a secret.
 ///
@@ -6,11 +36,14 @@
 /// `authorization`, or if it ends with the word `key` or the words `key id` (one broker's name for half of its credentials).
 /// Words are parted by anything that is neither letter nor digit, and by camel case: `apiKey` and `X-API-KEY` end with
 /// `key`, `monkey` does not.
-pub(crate) fn is_secret(name: &str) -> bool {
+fn is_secret(name: &str) -> bool {
     const ANYWHERE: [&str; 4] = ["secret", "password", "passwd", "passphrase"];
     const WORD: [&str; 4] = ["token", "tokens", "authorization", "apikey"];
     const LAST: [&str; 2] = ["key", "keys"];
 
+    if !may_be_secret(name) {
+        return false;
+    }
     let is_one_of = |word: &str, list: &[&str]| list.iter().any(|entry| entry.eq_ignore_ascii_case(word));
     if ANYWHERE.iter().any(|part| contains(name, part)) {
         return true;
@@ -24,6 +57,19 @@ pub(crate) fn is_secret(name: &str) -> bool {
         (before, last) = (last, word);
     }
     is_one_of(last, &LAST) || (is_one_of(last, &["id"]) && is_one_of(before, &LAST))
+}
+
+/// Whether a name has three letters in a row that one of the words begins with: few have, and only these are taken apart.
+fn may_be_secret(name: &str) -> bool {
+    const fn letters(three: &[u8; 3]) -> u32 {
+        u32::from_be_bytes([0, three[0], three[1], three[2]])
+    }
+    const ANY: [u32; 5] = [letters(b"sec"), letters(b"pas"), letters(b"tok"), letters(b"aut"), letters(b"key")];
+    let mut last = 0;
+    name.bytes().any(|byte| {
+        last = (last << 8 | u32::from(byte | 0x20)) & 0x00ff_ffff;
+        ANY.contains(&last)
+    })
 }
 
 fn contains(name: &str, part: &str) -> bool {

@@ -2,11 +2,10 @@
 
 use std::{fmt, time::SystemTime};
 
-use chrono::{DateTime, Utc};
-
 use crate::{
-    line::{self, Format},
+    line::{Format, Time},
     queue::Queue,
+    repeats::Identities,
     standard_error::StandardError,
     statistics::Counters,
 };
@@ -19,13 +18,15 @@ pub(crate) struct Shared {
     pub(crate) format: Format,
     pub(crate) clock: Clock,
     pub(crate) queue: Queue,
+    /// `None` where nothing is folded.
+    pub(crate) identities: Option<Identities>,
     pub(crate) counters: Counters,
     pub(crate) standard_error: StandardError,
 }
 
 impl Shared {
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        line::utc((self.clock)())
+    pub(crate) fn now(&self) -> Time {
+        Time::read((self.clock)())
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::{
     cell::Cell,
+    fmt,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use log::{Level, Log, Metadata, Record};
+use log::{Log, Metadata, Record};
 
 use crate::{
-    line::Lines,
-    queue::{Entry, Refusal},
+    line::{Lines, TIMESTAMP_BYTES},
+    queue::{Entry, Refusal, Taken},
     shared::Shared,
 };
 
@@ -20,7 +21,37 @@ thread_local! {
     static LINES: Cell<Lines> = Cell::default();
 }
 
-/// The logger that stands behind the routes.
+/// The way in: what the levels let through goes to the routes, of which the sink is the first.
+pub(crate) struct Logger {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) routes: Box<dyn Log>,
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let components = &self.shared.format.components;
+        components.wants(metadata.level(), || components.of_target(metadata.target()))
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let components = &self.shared.format.components;
+        if components.wants(record.level(), || components.of_record(record)) {
+            self.routes.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.routes.flush();
+    }
+}
+
+impl fmt::Debug for Logger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logger").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+/// The route that leads to the files.
 #[derive(Debug)]
 pub(crate) struct Sink {
     pub(crate) shared: Arc<Shared>,
@@ -47,15 +78,25 @@ impl Log for Sink {
 
 impl Sink {
     fn push(&self, record: &Record<'_>, lines: &mut Lines) {
-        let Shared { format, queue, counters, standard_error, .. } = &*self.shared;
-        let at = self.shared.now();
+        let Shared { format, queue, counters, standard_error, identities, .. } = &*self.shared;
+        let (at, level) = (self.shared.now(), record.level());
         let component = format.render(at, record, lines);
-        let kept = format.components.keeps(component, record.level());
-        let entry = Entry { json_bytes: lines.json.len(), day: at.date_naive(), component, kept };
-        let Err(refusal) = queue.push(entry, lines, record.level() == Level::Error) else { return };
-        counters.dropped.fetch_add(1, Relaxed);
-        if kept && refusal != Refusal::Full {
-            standard_error.write(&lines.json);
+        let kept = format.components.keeps(component, level);
+        let identities = identities.as_ref().filter(|_| !format.components.is_kept(component));
+        let identity =
+            identities.map(|identities| identities.of(lines.json.get(TIMESTAMP_BYTES..).unwrap_or_default()));
+        let entry = Entry { json_bytes: lines.json.len(), at, level, component, kept, identity };
+        match queue.push(entry, lines) {
+            Ok(Taken::Whole) => {}
+            Ok(Taken::Folded) => {
+                counters.folded.fetch_add(1, Relaxed);
+            }
+            Err(refusal) => {
+                counters.drop_one(format.components.slot(component), level);
+                if kept && refusal != Refusal::Full {
+                    standard_error.write(&lines.json);
+                }
+            }
         }
     }
 }

@@ -13,14 +13,14 @@ use log::{Level, Record};
 
 use crate::{
     component::MAIN,
-    file::{LogFile, archive},
+    file::{Calendar, LogFile},
+    housekeeper::Housekeeper,
     line::Lines,
-    queue::{Batch, Queue},
+    options::Options,
+    queue::{Batch, Entry, Queue},
+    repeats::Folded,
     shared::Shared,
 };
-
-/// How long a file that failed is left alone when there is nothing new to write. Arbitrary.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the thread owns.
 pub(crate) struct Writer {
@@ -29,42 +29,55 @@ pub(crate) struct Writer {
     /// In the order of the options.
     components: Vec<LogFile>,
     console: Option<Box<dyn Write + Send>>,
-    retention_days: u32,
-    /// The day for which old files were deleted.
-    pruned: Option<NaiveDate>,
+    calendar: Calendar,
+    housekeeper: Housekeeper,
+    /// The day for which the house was kept.
+    kept: Option<NaiveDate>,
     /// Lines that were dropped and not yet spoken of.
     unreported: u64,
+    look_every: Duration,
+    batch: Batch,
 }
 
 impl Writer {
     pub(crate) fn new(
         shared: Arc<Shared>,
         folder: &Path,
-        pending_max: usize,
-        retention_days: u32,
+        options: &Options,
         console: Option<Box<dyn Write + Send>>,
     ) -> Self {
-        let file = |name: &str| LogFile::new(folder, name, pending_max);
-        let components = shared.format.components.names().iter().map(|name| file(name)).collect();
-        Self { main: file(MAIN), components, shared, console, retention_days, pruned: None, unreported: 0 }
+        let file = |name: &str| LogFile::new(folder, name, options);
+        Self {
+            main: file(MAIN),
+            components: options.components.iter().map(|name| file(name)).collect(),
+            console,
+            calendar: Calendar::new(options.zone),
+            housekeeper: Housekeeper::new(Arc::clone(&shared), folder.to_owned(), options),
+            kept: None,
+            unreported: 0,
+            look_every: options.look_every,
+            batch: Batch::with_room(options),
+            shared,
+        }
     }
 
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
+        shared.queue.taken_by_this_thread();
         let _end = End(&shared.queue);
         self.write_files();
-        self.prune(shared.now().date_naive());
-        let mut batch = Batch::default();
+        self.keep_house();
+        let mut batch = mem::take(&mut self.batch);
         loop {
-            let idle = (!self.is_clean()).then_some(RETRY_AFTER);
-            let goes_on = shared.queue.take(&mut batch, idle);
-            self.write(&batch);
+            let goes_on = shared.queue.take(&mut batch, self.look_every, || shared.now());
+            self.write(&mut batch);
             shared.queue.done(&batch, self.is_clean());
             if !goes_on {
                 break;
             }
         }
+        self.housekeeper.end();
         // Nobody will try again.
         for line in self.main.unwritten().split_inclusive('\n') {
             shared.counters.dropped.fetch_add(1, Relaxed);
@@ -72,7 +85,7 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, batch: &Batch) {
+    fn write(&mut self, batch: &mut Batch) {
         if !self.is_clean() {
             // What was held back makes room first, if it can be written by now.
             self.write_files();
@@ -81,32 +94,45 @@ impl Writer {
         for entry in &batch.entries {
             let (line, after) = rest.split_at(entry.json_bytes);
             rest = after;
-            if !self.main.append(entry.day, line) {
-                self.refuse(line, entry.kept);
-            }
-            if let Some(file) = entry.component.and_then(|index| self.components.get_mut(index)) {
-                // If there is no room here, the line is in the main file still.
-                file.append(entry.day, line);
-            }
+            self.append(entry, line);
         }
         self.unreported += batch.dropped;
         self.write_files();
         self.write_console(&batch.json, &batch.text);
+        for folded in &mut batch.folded {
+            self.report_folded(folded);
+        }
         if self.unreported > 0 && self.main.is_clean() {
             self.report_dropped();
         }
-        if let Some(last) = batch.entries.last() {
-            self.prune(last.day);
+        self.keep_house();
+    }
+
+    fn append(&mut self, entry: &Entry, line: &str) {
+        let Shared { counters, standard_error, format, .. } = &*self.shared;
+        let (slot, day) = (format.components.slot(entry.component), self.calendar.day(entry.at));
+        if self.main.append(day, line) {
+            counters.took(slot, entry.level, line.len());
+        } else {
+            // The main file could not be written for too long.
+            self.unreported += 1;
+            counters.drop_one(slot, entry.level);
+            if entry.kept {
+                standard_error.write(line);
+            }
+        }
+        if let Some(file) = entry.component.and_then(|index| self.components.get_mut(index)) {
+            // If there is no room here, the line is in the main file still.
+            file.append(day, line);
         }
     }
 
-    /// A line that has no room, because the main file could not be written for too long.
-    fn refuse(&mut self, line: &str, kept: bool) {
-        self.unreported += 1;
-        self.shared.counters.dropped.fetch_add(1, Relaxed);
-        if kept {
-            self.shared.standard_error.write(line);
-        }
+    fn report_folded(&mut self, folded: &mut Folded) {
+        let lines = &mut folded.lines;
+        lines.repeated(folded.entry.at, folded.count);
+        self.append(&folded.entry, &lines.json);
+        self.write_files();
+        self.write_console(&lines.json, &lines.text);
     }
 
     /// Says in the logs themselves how many lines are missing from them.
@@ -127,7 +153,9 @@ impl Writer {
                 .build(),
             &mut lines,
         );
-        self.main.append(at.date_naive(), &lines.json);
+        let json_bytes = lines.json.len();
+        let entry = Entry { json_bytes, at, level: Level::Warn, component: None, kept: true, identity: None };
+        self.append(&entry, &lines.json);
         self.write_files();
         self.write_console(&lines.json, &lines.text);
     }
@@ -135,7 +163,9 @@ impl Writer {
     fn write_files(&mut self) {
         self.files().for_each(LogFile::write_out);
         let counters = &self.shared.counters;
-        counters.written.fetch_add(self.main.take_lines(), Relaxed);
+        let (lines, bytes) = self.main.take_done();
+        counters.lines.fetch_add(lines, Relaxed);
+        counters.bytes.fetch_add(bytes, Relaxed);
         for file in std::iter::once(&mut self.main).chain(&mut self.components) {
             if let Some(error) = file.take_failure() {
                 counters.errors.fetch_add(1, Relaxed);
@@ -162,17 +192,18 @@ impl Writer {
         }
     }
 
-    fn prune(&mut self, today: NaiveDate) {
-        if self.pruned == Some(today) {
-            return;
+    /// Keeps house at the start, for each day, and after each file that was set aside.
+    fn keep_house(&mut self) {
+        let today = self.calendar.day(self.shared.now());
+        let mut set_aside = self.kept != Some(today);
+        for file in self.files() {
+            set_aside |= file.take_set_aside();
         }
-        self.pruned = Some(today);
-        let names: Vec<&str> = std::iter::once(&self.main).chain(&self.components).map(LogFile::name).collect();
-        let folder = self.main.path().parent().unwrap_or(Path::new(""));
-        for (path, error) in archive::prune(folder, &names, today, self.retention_days) {
-            self.shared.counters.errors.fetch_add(1, Relaxed);
-            let complaint = format_args!("cannot delete the old log {}: {error}", path.display());
-            self.shared.standard_error.complain(complaint);
+        if set_aside {
+            self.kept = Some(today);
+            self.housekeeper.keep(today);
+        } else {
+            self.housekeeper.go_on();
         }
     }
 

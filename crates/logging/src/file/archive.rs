@@ -1,19 +1,49 @@
-//! The dated files of days gone by: `NAME.YYYY-MM-DD.log`, and `NAME.YYYY-MM-DD.1.log` and so on if the day has one already.
+//! The dated files of days gone by: `NAME.YYYY-MM-DD.log`, and `NAME.YYYY-MM-DD.1.log` and so on if the day has one already;
+//! with `.gz` behind when they are compressed.
 
 use std::{
-    fs::{self, OpenOptions},
-    io,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use chrono::{Days, NaiveDate};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
 /// The files that one day can have of one name. Arbitrary; it ends a search.
-const FILES_A_DAY_MAX: u32 = 10_000;
+const FILES_A_DAY_MAX: u32 = 1_000_000;
 
-/// Renames the active file to a dated one that did not exist.
+/// What is read at once of a file that is compressed.
+const PIECE_BYTES: usize = 65_536;
+
+/// What failed, and how.
+pub(crate) type Failure = (PathBuf, io::Error);
+
+/// How long dated files stay.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retention {
+    pub(crate) days: u32,
+    pub(crate) bytes: Option<u64>,
+}
+
+/// A dated file, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Dated {
+    day: NaiveDate,
+    /// The how many-th of the day, from 0.
+    number: u32,
+    is_compressed: bool,
+}
+
+/// Renames the active file to a dated one that did not exist, with the next number of its day.
 pub(super) fn set_aside(folder: &Path, name: &str, active: &Path, day: NaiveDate) -> io::Result<()> {
-    for number in 0..FILES_A_DAY_MAX {
+    let mut first = 0;
+    for entry in fs::read_dir(folder)? {
+        let of_day = dated(&entry?.file_name().to_string_lossy(), name).filter(|dated| dated.day == day);
+        first = first.max(of_day.map_or(0, |dated| dated.number.saturating_add(1)));
+    }
+    for number in first..FILES_A_DAY_MAX {
         let ending = if number == 0 { String::new() } else { format!(".{number}") };
         let dated = folder.join(format!("{name}.{day}{ending}.log"));
         // The name is taken before the rename, which would silently replace a file of another process.
@@ -32,45 +62,132 @@ pub(super) fn set_aside(folder: &Path, name: &str, active: &Path, day: NaiveDate
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Deletes the dated files of these names that are older than `days` days, by the date in their names. What cannot be
-/// deleted is told, and does not keep the others.
-pub(crate) fn prune(folder: &Path, names: &[&str], today: NaiveDate, days: u32) -> Vec<(PathBuf, io::Error)> {
-    let Some(oldest) = today.checked_sub_days(Days::new(days.into())) else { return Vec::new() };
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => return vec![(folder.to_owned(), error)],
-    };
+/// Deletes the dated files of these names that are too old, by the date in their names, and then the oldest until all files
+/// of these names take no more than they may. What cannot be deleted is told, and does not keep the others.
+pub(crate) fn prune(folder: &Path, names: &[String], today: NaiveDate, retention: Retention) -> Vec<Failure> {
+    let oldest = today.checked_sub_days(Days::new(retention.days.into()));
     let mut failures = Vec::new();
-    for entry in entries {
-        let result = entry.map_err(|error| (folder.to_owned(), error)).and_then(|entry| {
-            let file_name = entry.file_name();
-            let day = file_name.to_str().and_then(|file| names.iter().find_map(|name| dated(file, name)));
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_file && day.is_some_and(|day| day < oldest) {
-                return fs::remove_file(entry.path()).map_err(|error| (entry.path(), error));
+    let mut files = list(folder, names, &mut failures);
+    // Those of the same age by name, so that the same ones go each time.
+    files.sort();
+    let active = names.iter().filter_map(|name| fs::metadata(folder.join(format!("{name}.log"))).ok());
+    let active: u64 = active.map(|metadata| metadata.len()).sum();
+    let mut total = files.iter().map(|(.., bytes)| bytes).sum::<u64>().saturating_add(active);
+    for (dated, path, bytes) in files {
+        let is_old = oldest.is_some_and(|oldest| dated.day < oldest);
+        if is_old || retention.bytes.is_some_and(|max| total > max) {
+            match fs::remove_file(&path) {
+                Ok(()) => total = total.saturating_sub(bytes),
+                // Another process with the same folder was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => failures.push((path, error)),
             }
-            Ok(())
-        });
-        match result {
-            // Another process with the same folder was faster.
-            Err((_, error)) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(failure) => failures.push(failure),
+        }
+    }
+    failures
+}
+
+/// Compresses the dated files of these names that are not yet, until it is told to stop.
+pub(crate) fn compress(folder: &Path, names: &[String], stop: &AtomicBool) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let files = list(folder, names, &mut failures);
+    for (_, path, _) in files.into_iter().filter(|(dated, ..)| !dated.is_compressed) {
+        if stop.load(Relaxed) {
+            break;
+        }
+        match compress_one(&path, stop) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => failures.push((path, error)),
             Ok(()) => {}
         }
     }
     failures
 }
 
-/// The day of a file, if it is a dated one of this very name.
-fn dated(file: &str, name: &str) -> Option<NaiveDate> {
-    let rest = file.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".log")?;
-    let (day, number) = rest.split_once('.').map_or((rest, None), |(day, number)| (day, Some(number)));
-    let is_ours = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    number.is_none_or(is_ours).then(|| read_day(day))?
+/// The compressed file appears under its name when it is complete, and only then does the other go. So a death at any
+/// place leaves one of both at least, and the next attempt finishes what is left.
+fn compress_one(path: &Path, stop: &AtomicBool) -> io::Result<()> {
+    let with = |ending: &str| PathBuf::from(format!("{}{ending}", path.display()));
+    let (compressed, part) = (with(".gz"), with(".gz.part"));
+    if compressed.exists() {
+        // A death came between the rename and the removal, unless it is somebody else's.
+        return if holds_the_same(&compressed, path)? { fs::remove_file(path) } else { Ok(()) };
+    }
+    let mut source = File::open(path)?;
+    let mut encoder = GzEncoder::new(File::create(&part)?, Compression::default());
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let bytes = source.read(&mut piece)?;
+        if stop.load(Relaxed) {
+            return fs::remove_file(&part);
+        }
+        if bytes == 0 {
+            break;
+        }
+        encoder.write_all(piece.get(..bytes).unwrap_or_default())?;
+    }
+    let file = encoder.finish()?;
+    file.set_permissions(source.metadata()?.permissions())?;
+    // The one that goes is perhaps on the disk already; so must be the one that stays.
+    file.sync_all()?;
+    fs::rename(&part, &compressed)?;
+    fs::remove_file(path)
+}
+
+fn holds_the_same(compressed: &Path, path: &Path) -> io::Result<bool> {
+    let mut decoder = GzDecoder::new(File::open(compressed)?);
+    let mut file = File::open(path)?;
+    let (mut ours, mut theirs) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
+    loop {
+        let bytes = file.read(&mut ours)?;
+        let (Some(ours), Some(theirs)) = (ours.get(..bytes), theirs.get_mut(..bytes)) else { return Ok(false) };
+        if bytes == 0 {
+            return Ok(decoder.read(&mut [0])? == 0);
+        }
+        // One that is broken or too short is not the same.
+        if decoder.read_exact(theirs).is_err() || theirs != ours {
+            return Ok(false);
+        }
+    }
+}
+
+fn list(folder: &Path, names: &[String], failures: &mut Vec<Failure>) -> Vec<(Dated, PathBuf, u64)> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            failures.push((folder.to_owned(), error));
+            return Vec::new();
+        }
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        match entry {
+            Err(error) => failures.push((folder.to_owned(), error)),
+            Ok(entry) => {
+                let file_name = entry.file_name();
+                let dated = file_name.to_str().and_then(|file| names.iter().find_map(|name| dated(file, name)));
+                // Not through a link: what it leads to is not ours.
+                let metadata = entry.metadata().ok().filter(fs::Metadata::is_file);
+                files.extend(dated.zip(metadata).map(|(dated, metadata)| (dated, entry.path(), metadata.len())));
+            }
+        }
+    }
+    files
+}
+
+/// What a file's name says, if it is a dated one of this very name.
+fn dated(file: &str, name: &str) -> Option<Dated> {
+    let rest = file.strip_prefix(name)?.strip_prefix('.')?;
+    let (rest, is_compressed) = rest.strip_suffix(".gz").map_or((rest, false), |rest| (rest, true));
+    let rest = rest.strip_suffix(".log")?;
+    let (day, number) = rest.split_once('.').map_or((rest, "0"), |(day, number)| (day, number));
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse().ok().filter(|_| digits)?;
+    Some(Dated { day: read_day(day)?, number, is_compressed })
 }
 
 /// Reads `2026-11-22`, in this very form.
-pub(super) fn read_day(text: &str) -> Option<NaiveDate> {
+fn read_day(text: &str) -> Option<NaiveDate> {
     text.parse::<NaiveDate>().ok().filter(|day| day.to_string() == text)
 }
 
@@ -79,18 +196,23 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(file: &str, expected: Option<&str>) {
-        assert_eq!(dated(file, "trading").map(|day| day.to_string()).as_deref(), expected, "{file}");
+    fn check(file: &str, expected: Option<(&str, u32, bool)>) {
+        let dated = dated(file, "trading").map(|dated| (dated.day.to_string(), dated.number, dated.is_compressed));
+        assert_eq!(dated.as_ref().map(|(day, number, gz)| (day.as_str(), *number, *gz)), expected, "{file}");
     }
 
     #[test]
     fn only_dated_files_of_the_very_name_are_known() {
-        check("trading.2026-11-22.log", Some("2026-11-22"));
-        check("trading.2026-11-22.7.log", Some("2026-11-22"));
+        check("trading.2026-11-22.log", Some(("2026-11-22", 0, false)));
+        check("trading.2026-11-22.7.log", Some(("2026-11-22", 7, false)));
+        check("trading.2026-11-22.log.gz", Some(("2026-11-22", 0, true)));
+        check("trading.2026-11-22.12.log.gz", Some(("2026-11-22", 12, true)));
         for stranger in [
             "trading.log",
+            "trading.log.gz",
             "trading_automation.2026-11-22.log",
-            "trading.2026-11-22.log.gz",
+            "trading.2026-11-22.log.gz.part",
+            "trading.2026-11-22.gz",
             "trading.2026-11-22.old.log",
             "trading.2026-11-22..log",
             "trading.2026-13-22.log",
@@ -100,6 +222,8 @@ mod tests {
             "trading2026-11-22.log",
             "trading..log",
             "trading.2026-11-22.-1.log",
+            "trading.2026-11-22.+1.log",
+            "trading.2026-11-22.4294967296.log",
         ] {
             check(stranger, None);
         }

@@ -21,6 +21,27 @@ pub(super) fn write(out: &mut String, within: Within, bytes_max: usize, text: fm
     }
 }
 
+/// As `write`, for text that is there already.
+pub(super) fn write_str(out: &mut String, within: Within, bytes_max: usize, text: &str) {
+    if text.len() <= bytes_max && first_suspect(text.as_bytes()).is_none() {
+        out.push_str(text);
+        return;
+    }
+    let end = out.len().saturating_add(bytes_max);
+    if (Escaper { out, within, end }).write_str(text).is_err() {
+        out.push_str(super::CUT);
+    }
+}
+
+/// The ways in which a text can stand in a line: in JSON, and in text.
+pub(crate) fn escaped(text: &str) -> [String; 2] {
+    [Within::Quotes, Within::Line].map(|within| {
+        let mut out = String::new();
+        write_str(&mut out, within, usize::MAX, text);
+        out
+    })
+}
+
 struct Escaper<'a> {
     out: &'a mut String,
     within: Within,
@@ -61,7 +82,7 @@ impl Escaper<'_> {
 impl Write for Escaper<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
-        while let Some(at) = rest.bytes().position(is_suspect) {
+        while let Some(at) = first_suspect(rest.as_bytes()) {
             let (plain, tail) = rest.split_at(at);
             self.plain(plain)?;
             let mut chars = tail.chars();
@@ -77,9 +98,42 @@ impl Write for Escaper<'_> {
     }
 }
 
+/// The place of the first suspect byte. Most text is plain ASCII, which is passed over eight bytes at a time.
+fn first_suspect(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let (words, _) = bytes.as_chunks::<8>();
+    // A byte's high bit is set where it is (or, by a borrow from its neighbour, may be) below 0x20, of this value or not ASCII.
+    let below_space = |word: u64| word.wrapping_sub(0x20 * ONES) & !word;
+    let is = |word: u64, byte: u8| below(word ^ (u64::from(byte) * ONES));
+    let odd = |word: u64| (below_space(word) | is(word, b'"') | is(word, b'\\') | is(word, 0x7f) | word) & HIGH != 0;
+    let plain = words.iter().take_while(|word| !odd(u64::from_le_bytes(**word))).count() * 8;
+    let rest = bytes.get(plain..).unwrap_or_default();
+    rest.iter().position(|byte| SUSPECTS.get(usize::from(*byte)) == Some(&true)).map(|at| plain + at)
+}
+
+/// The same, looked up.
+#[expect(clippy::indexing_slicing, reason = "at compile time, where a wrong index does not compile")]
+const SUSPECTS: [bool; 256] = {
+    let mut suspects = [false; 256];
+    let mut byte = u8::MAX;
+    loop {
+        suspects[byte as usize] = is_suspect(byte);
+        if byte == 0 {
+            break suspects;
+        }
+        byte -= 1;
+    }
+};
+
+/// Sets the high bit of each byte that is zero.
+fn below(word: u64) -> u64 {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word
+}
+
 /// Whether a character that is escaped can start with this byte. All of them are first bytes of a character, and most
 /// text has none, so it is copied in long runs.
-fn is_suspect(byte: u8) -> bool {
+const fn is_suspect(byte: u8) -> bool {
     byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xd8 | 0xe2 | 0xef | 0xf3)
 }
 

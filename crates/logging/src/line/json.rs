@@ -1,41 +1,70 @@
 //! The line of the files: one JSON object, its fixed names first, then the fields in the order they came.
 
-use std::{fmt, thread};
+use std::thread;
 
-use chrono::{DateTime, Utc};
 use log::{
     Record,
     kv::{self, Key, Value, VisitSource},
 };
 
-use super::{LINE_BYTES_MAX, timestamp, value};
-use crate::{component::Components, redaction};
+use super::{Format, LINE_BYTES_MAX, Lines, Time, hide, timestamp::Second, value};
+use crate::{
+    correlation,
+    redaction::{REDACTED, Values},
+};
 
 /// The names that a field cannot have; it is written as `field_NAME` then.
-const FIXED: [&str; 9] =
-    ["timestamp", "level", "logger", "message", "module", "file", "line", "thread", "fields_omitted"];
+const FIXED: [&str; 10] =
+    ["timestamp", "level", "logger", "message", "module", "file", "line", "thread", "fields_omitted", "repeated"];
+
+/// The name that a field cannot have where the scope has it.
+const CORRELATION_ID: &str = "correlation_id";
 
 /// The lengths to which values are cut, tried in turn until the line fits.
 const VALUE_BYTES_MAX: [usize; 5] = [LINE_BYTES_MAX, 16_384, 4_096, 1_024, 256];
 
-/// What the end of a line may take: `,"fields_omitted":` and a number, the brace and the newline.
-const END_BYTES: usize = 48;
+/// What the end of a line may take: `,"fields_omitted":`, or what says that the line was repeated, each with a number, the
+/// brace and the newline.
+const END_BYTES: usize = 128;
+
+/// The first bytes of a line.
+pub(super) fn timestamp(at: Time, second: &mut Second) -> String {
+    let mut out = String::new();
+    write_timestamp(&mut out, at, second);
+    out
+}
+
+fn write_timestamp(out: &mut String, at: Time, second: &mut Second) {
+    out.push_str("{\"timestamp\":\"");
+    second.write_full(out, at);
+    out.push_str("\",");
+}
 
 /// Appends the line, and tells the component that its field `component` or else its target names.
 pub(super) fn write(
-    out: &mut String,
-    at: DateTime<Utc>,
+    format: &Format,
+    hidden: Option<&Values>,
+    at: Time,
     record: &Record<'_>,
-    components: &Components,
+    lines: &mut Lines,
 ) -> Option<usize> {
-    let start = out.len();
     let mut named = None;
     for (index, &value_bytes_max) in VALUE_BYTES_MAX.iter().enumerate() {
-        out.truncate(start);
+        lines.json.clear();
         let is_last = index + 1 == VALUE_BYTES_MAX.len();
-        let mut attempt =
-            Attempt { out, start, value_bytes_max, is_last, overflows: false, omitted: 0, named: None, components };
-        attempt.fixed(at, record);
+        let mut attempt = Attempt {
+            format,
+            hidden,
+            out: &mut lines.json,
+            value_bytes_max,
+            is_last,
+            overflows: false,
+            omitted: 0,
+            named: None,
+            is_correlated: false,
+        };
+        write_timestamp(attempt.out, at, &mut lines.second);
+        lines.json_message = attempt.fixed(record, &mut lines.thread);
         // A source that fails keeps the fields that it gave before.
         let visited = record.key_values().visit(&mut attempt);
         drop(visited);
@@ -45,92 +74,132 @@ pub(super) fn write(
             break;
         }
     }
-    named.or_else(|| components.of_target(record.target()))
+    named.or_else(|| format.components.of_target(record.target()))
 }
 
 /// A line that may turn out too long.
 struct Attempt<'a> {
+    format: &'a Format,
+    /// What must not be seen, if the line shows some of it.
+    hidden: Option<&'a Values>,
     out: &'a mut String,
-    start: usize,
     value_bytes_max: usize,
     /// In the last attempt, a field that does not fit is left out and counted.
     is_last: bool,
     overflows: bool,
     omitted: usize,
     named: Option<usize>,
-    components: &'a Components,
+    is_correlated: bool,
 }
 
 impl Attempt<'_> {
-    fn fixed(&mut self, at: DateTime<Utc>, record: &Record<'_>) {
-        self.out.push_str("{\"timestamp\":\"");
-        timestamp::write_full(self.out, at);
-        self.out.push_str("\",\"level\":\"");
+    /// Appends what every line has, and tells where its message starts.
+    fn fixed(&mut self, record: &Record<'_>, thread: &mut String) -> usize {
+        self.out.push_str("\"level\":\"");
         self.out.push_str(record.level().as_str());
         self.out.push('"');
-        self.text("logger", Some(format_args!("{}", record.target())));
-        self.text("message", Some(*record.args()));
-        self.optional("module", record.module_path());
-        self.optional("file", record.file());
-        self.name("line");
-        let line = record.line().map_or_else(Value::null, Value::from);
-        value::write(self.out, &line, self.value_bytes_max);
-        let thread = thread::current();
-        match thread.name() {
-            Some(name) => self.optional("thread", Some(name)),
-            None => self.text("thread", Some(format_args!("{:?}", thread.id()))),
+        self.optional(",\"logger\":", Some(record.target()));
+        self.out.push_str(",\"message\":");
+        let message = self.out.len();
+        match record.args().as_str() {
+            Some(text) => value::write_str(self.out, self.value_bytes_max, text),
+            None => value::write_text(self.out, self.value_bytes_max, *record.args()),
         }
-        self.overflows = self.is_over();
-    }
-
-    fn optional(&mut self, name: &str, text: Option<&str>) {
-        match text {
-            Some(text) => self.text(name, Some(format_args!("{text}"))),
-            None => self.text(name, None),
-        }
-    }
-
-    fn text(&mut self, name: &str, text: Option<fmt::Arguments<'_>>) {
-        self.name(name);
-        match text {
-            Some(text) => value::write_text(self.out, self.value_bytes_max, text),
+        hide(self.hidden, self.out, message);
+        self.optional(",\"module\":", record.module_path());
+        self.optional(",\"file\":", record.file());
+        self.out.push_str(",\"line\":");
+        match record.line() {
+            Some(line) => value::write_integer(self.out, line.into()),
             None => self.out.push_str("null"),
         }
+        if thread.is_empty() {
+            write_thread(thread);
+        }
+        let before = self.out.len();
+        self.out.push_str(thread);
+        hide(self.hidden, self.out, before + ",\"thread\":".len());
+        self.is_correlated = correlation::with_current(|id| self.optional(",\"correlation_id\":", Some(id))).is_some();
+        self.overflows = self.is_over();
+        // After the quote.
+        message + 1
     }
 
-    fn name(&mut self, name: &str) {
-        self.out.push_str(",\"");
+    /// Appends a name, with all that belongs to it, and its text.
+    fn optional(&mut self, name: &str, text: Option<&str>) {
         self.out.push_str(name);
-        self.out.push_str("\":");
+        let before = self.out.len();
+        match text {
+            Some(text) => value::write_str(self.out, self.value_bytes_max, text),
+            None => self.out.push_str("null"),
+        }
+        hide(self.hidden, self.out, before);
     }
 
     fn field(&mut self, name: &str, value: &Value<'_>) {
-        self.out.push(',');
-        let prefix = if FIXED.contains(&name) { "field_" } else { "" };
-        value::write_text(self.out, self.value_bytes_max, format_args!("{prefix}{name}"));
-        self.out.push(':');
-        if redaction::is_secret(name) {
-            self.out.push_str(value::REDACTED);
+        self.key(name);
+        if self.format.secret_fields.contains(name) {
+            self.out.push_str(REDACTED);
             return;
         }
         let before = self.out.len();
         value::write(self.out, value, self.value_bytes_max);
         if name == "component" {
             let written = self.out.get(before..).unwrap_or_default();
-            self.named = self.components.named(written.trim_matches('"'));
+            self.named = self.format.components.named(written.trim_matches('"'));
         }
+        hide(self.hidden, self.out, before);
+        if let Some(fields) = &self.format.error_fields
+            && let Some(error) = value.to_borrowed_error()
+        {
+            let mut told = false;
+            for error in value::causes(error) {
+                fields.fields(error, &mut |key, value| {
+                    told = true;
+                    self.field(&format!("{name}_{key}"), &value);
+                });
+                if told {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn key(&mut self, name: &str) {
+        self.out.push(',');
+        let before = self.out.len();
+        let is_fixed = FIXED.contains(&name) || (self.is_correlated && name == CORRELATION_ID);
+        if is_fixed {
+            value::write_text(self.out, self.value_bytes_max, format_args!("field_{name}"));
+        } else {
+            value::write_str(self.out, self.value_bytes_max, name);
+        }
+        hide(self.hidden, self.out, before);
+        self.out.push(':');
     }
 
     fn end(&mut self) {
         if self.omitted > 0 {
-            self.name("fields_omitted");
+            self.out.push_str(",\"fields_omitted\":");
             value::write(self.out, &Value::from(self.omitted), self.value_bytes_max);
         }
         self.out.push_str("}\n");
     }
 
     fn is_over(&self) -> bool {
-        self.out.len() - self.start > LINE_BYTES_MAX - END_BYTES
+        self.out.len() > LINE_BYTES_MAX - END_BYTES
+    }
+}
+
+/// Writes `,"thread":"NAME"`, which is the same for all lines of a thread.
+fn write_thread(out: &mut String) {
+    /// Arbitrary. Linux shows 15 bytes of a name.
+    const NAME_BYTES_MAX: usize = 256;
+    let thread = thread::current();
+    out.push_str(",\"thread\":");
+    match thread.name() {
+        Some(name) => value::write_str(out, NAME_BYTES_MAX, name),
+        None => value::write_text(out, NAME_BYTES_MAX, format_args!("{:?}", thread.id())),
     }
 }
 

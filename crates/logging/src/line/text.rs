@@ -1,17 +1,19 @@
 //! The line for people: `12:34:56.789Z INFO  trading  order filled  agent_id=pelosi quantity=5`.
 
-use chrono::{DateTime, Utc};
 use log::{
     Level, Record,
     kv::{self, Key, Value, VisitSource},
 };
 
 use super::{
-    CUT, LINE_BYTES_MAX,
+    CUT, Format, LINE_BYTES_MAX, Lines, Time,
     escape::{self, Within},
-    timestamp, value,
+    hide, value,
 };
-use crate::redaction;
+use crate::{
+    correlation,
+    redaction::{REDACTED, Values},
+};
 
 /// The longest message. Arbitrary: some hundred screen lines.
 const MESSAGE_BYTES_MAX: usize = 16_384;
@@ -23,10 +25,18 @@ const VALUE_BYTES_MAX: usize = 4_096;
 const FIELD_BYTES_MAX: usize = 2 * VALUE_BYTES_MAX + 64;
 
 /// Appends the line. The time is that of the day in UTC, as in the files.
-pub(super) fn write(out: &mut String, at: DateTime<Utc>, record: &Record<'_>, colour: bool) {
+pub(super) fn write(
+    format: &Format,
+    hidden: Option<&Values>,
+    at: Time,
+    record: &Record<'_>,
+    colour: bool,
+    lines: &mut Lines,
+) {
+    let out = &mut lines.text;
     let (dim, level, reset) = if colour { ("\x1b[2m", level_colour(record.level()), "\x1b[0m") } else { ("", "", "") };
     out.push_str(dim);
-    timestamp::write_clock(out, at);
+    lines.second.write_clock(out, at);
     out.push_str(reset);
     out.push(' ');
     out.push_str(level);
@@ -34,11 +44,18 @@ pub(super) fn write(out: &mut String, at: DateTime<Utc>, record: &Record<'_>, co
     out.push_str(reset);
     // INFO and WARN are one letter shorter than the others.
     out.push_str(if record.level().as_str().len() < 5 { "  " } else { " " });
-    escape::write(out, Within::Line, VALUE_BYTES_MAX, format_args!("{}", record.target()));
+    let before = out.len();
+    escape::write_str(out, Within::Line, VALUE_BYTES_MAX, record.target());
+    hide(hidden, out, before);
     out.push_str("  ");
+    lines.text_message = out.len();
     escape::write(out, Within::Line, MESSAGE_BYTES_MAX, *record.args());
+    hide(hidden, out, lines.text_message);
+    let mut fields = Fields { format, hidden, out, dim, reset, separator: "  " };
+    // The line cannot be full yet.
+    correlation::with_current(|id| fields.write("correlation_id", &Value::from(id)).unwrap_or_default());
     // A source that fails keeps the fields that it gave before.
-    let visited = record.key_values().visit(&mut Fields { out, dim, reset, separator: "  " });
+    let visited = record.key_values().visit(&mut fields);
     drop(visited);
     out.push('\n');
 }
@@ -54,14 +71,16 @@ fn level_colour(level: Level) -> &'static str {
 }
 
 struct Fields<'a> {
+    format: &'a Format,
+    hidden: Option<&'a Values>,
     out: &'a mut String,
     dim: &'static str,
     reset: &'static str,
     separator: &'static str,
 }
 
-impl<'kvs> VisitSource<'kvs> for Fields<'_> {
-    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+impl Fields<'_> {
+    fn write(&mut self, name: &str, value: &Value<'_>) -> Result<(), kv::Error> {
         self.out.push_str(self.separator);
         self.separator = " ";
         if self.out.len() > LINE_BYTES_MAX - FIELD_BYTES_MAX {
@@ -69,16 +88,25 @@ impl<'kvs> VisitSource<'kvs> for Fields<'_> {
             return Err(kv::Error::msg("the line is full"));
         }
         self.out.push_str(self.dim);
-        escape::write(self.out, Within::Line, VALUE_BYTES_MAX, format_args!("{}=", key.as_str()));
+        let before = self.out.len();
+        escape::write(self.out, Within::Line, VALUE_BYTES_MAX, format_args!("{name}="));
+        hide(self.hidden, self.out, before);
         self.out.push_str(self.reset);
         let before = self.out.len();
-        if redaction::is_secret(key.as_str()) {
-            self.out.push_str(value::REDACTED);
+        if self.format.secret_fields.contains(name) {
+            self.out.push_str(REDACTED);
         } else {
-            value::write(self.out, &value, VALUE_BYTES_MAX);
+            value::write(self.out, value, VALUE_BYTES_MAX);
+            hide(self.hidden, self.out, before);
         }
         unquote(self.out, before);
         Ok(())
+    }
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        self.write(key.as_str(), &value)
     }
 }
 

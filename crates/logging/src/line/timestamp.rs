@@ -1,45 +1,76 @@
 //! Times as they stand in lines: UTC, always.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    fmt::Write,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono::{DateTime, Utc};
 
-/// The time in UTC. A time before 1970 or after 9999, which only a broken clock shows, is read as the start of 1970.
-pub(crate) fn read(time: SystemTime) -> DateTime<Utc> {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros())
-        .ok()
-        .and_then(DateTime::from_timestamp_micros)
-        .filter(|at| at.year() <= 9999)
-        .unwrap_or(DateTime::UNIX_EPOCH)
+/// The last second of the year 9999.
+const LAST: u64 = 253_402_300_799;
+
+/// A time between 1970 and 9999, to the microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Time {
+    /// Whole seconds since 1970.
+    pub(crate) seconds: u64,
+    micros: u32,
 }
 
-/// Appends `2026-11-22T20:02:39.123456Z` (RFC 3339). By hand, because chrono's formatter takes longer than the rest of
-/// a line.
-pub(super) fn write_full(out: &mut String, at: DateTime<Utc>) {
-    digits(out, at.year().unsigned_abs(), 1_000);
-    out.push('-');
-    digits(out, at.month(), 10);
-    out.push('-');
-    digits(out, at.day(), 10);
-    out.push('T');
-    write_time(out, at);
-    digits(out, at.nanosecond() / 1_000, 100_000);
-    out.push('Z');
+impl Time {
+    /// Reads a clock. A time before 1970 or after 9999, which only a broken one shows, is read as the start of 1970.
+    pub(crate) fn read(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if since.as_secs() > LAST {
+            return Self { seconds: 0, micros: 0 };
+        }
+        Self { seconds: since.as_secs(), micros: since.subsec_micros() }
+    }
+
+    /// `None` if `earlier` is later.
+    pub(crate) fn micros_since(self, earlier: Self) -> Option<u64> {
+        let micros = |time: Self| time.seconds * 1_000_000 + u64::from(time.micros);
+        micros(self).checked_sub(micros(earlier))
+    }
+
+    pub(crate) fn utc(self) -> DateTime<Utc> {
+        let seconds = i64::try_from(self.seconds).unwrap_or_default();
+        DateTime::from_timestamp(seconds, self.micros * 1_000).unwrap_or_default()
+    }
 }
 
-/// Appends `20:02:39.123Z`.
-pub(super) fn write_clock(out: &mut String, at: DateTime<Utc>) {
-    write_time(out, at);
-    digits(out, at.nanosecond() / 1_000_000, 100);
-    out.push('Z');
+/// The text of a second, which most lines share with the one before.
+#[derive(Debug, Default)]
+pub(super) struct Second {
+    seconds: Option<u64>,
+    /// `2026-11-22T20:02:39.`
+    text: String,
 }
 
-/// Appends `20:02:39.`.
-fn write_time(out: &mut String, at: DateTime<Utc>) {
-    for (number, end) in [(at.hour(), ':'), (at.minute(), ':'), (at.second(), '.')] {
-        digits(out, number, 10);
-        out.push(end);
+impl Second {
+    fn text(&mut self, at: Time) -> &str {
+        if self.seconds != Some(at.seconds) {
+            self.seconds = Some(at.seconds);
+            self.text.clear();
+            // Writing to a string does not fail.
+            write!(self.text, "{}", at.utc().format("%Y-%m-%dT%H:%M:%S.")).unwrap_or_default();
+        }
+        &self.text
+    }
+
+    /// Appends `2026-11-22T20:02:39.123456Z` (RFC 3339).
+    pub(super) fn write_full(&mut self, out: &mut String, at: Time) {
+        out.push_str(self.text(at));
+        digits(out, at.micros, 100_000);
+        out.push('Z');
+    }
+
+    /// Appends `20:02:39.123Z`.
+    pub(super) fn write_clock(&mut self, out: &mut String, at: Time) {
+        out.push_str(self.text(at).get("2026-11-22T".len()..).unwrap_or_default());
+        digits(out, at.micros / 1_000, 100);
+        out.push('Z');
     }
 }
 
@@ -60,7 +91,7 @@ mod tests {
     #[track_caller]
     fn check(since_1970: Duration, expected: &str) {
         let mut out = String::new();
-        write_full(&mut out, read(UNIX_EPOCH + since_1970));
+        Second::default().write_full(&mut out, Time::read(UNIX_EPOCH + since_1970));
         assert_eq!(out, expected);
     }
 
@@ -75,6 +106,15 @@ mod tests {
     fn times_no_line_can_bear_are_the_epoch() {
         check(Duration::from_secs(253_402_300_800), "1970-01-01T00:00:00.000000Z");
         let before = UNIX_EPOCH.checked_sub(Duration::from_secs(1)).unwrap();
-        assert_eq!(read(before), DateTime::UNIX_EPOCH);
+        assert_eq!(Time::read(before).utc(), DateTime::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn the_text_of_a_second_is_used_for_that_second_only() {
+        let (mut second, mut out) = (Second::default(), String::new());
+        for millis in [0, 999, 1_000, 999] {
+            second.write_clock(&mut out, Time::read(UNIX_EPOCH + Duration::from_millis(millis)));
+        }
+        assert_eq!(out, "00:00:00.000Z00:00:00.999Z00:00:01.000Z00:00:00.999Z");
     }
 }

@@ -6,9 +6,6 @@ use log::kv::{Value, VisitValue};
 
 use super::escape::{self, Within};
 
-/// What stands in the place of a secret.
-pub(super) const REDACTED: &str = "\"[redacted]\"";
-
 /// The deepest cause of an error that is still written. Arbitrary; it ends a chain that points at itself.
 const CAUSES_MAX: usize = 16;
 
@@ -31,6 +28,58 @@ pub(super) fn write_text(out: &mut String, bytes_max: usize, text: fmt::Argument
     out.push('"');
 }
 
+/// As `write_text`, for text that is there already.
+pub(super) fn write_str(out: &mut String, bytes_max: usize, text: &str) {
+    out.push('"');
+    escape::write_str(out, Within::Quotes, bytes_max, text);
+    out.push('"');
+}
+
+/// Appends a number, in a fraction of the time that the formatter takes.
+pub(super) fn write_integer(out: &mut String, mut number: u64) {
+    const DIGITS_MAX: usize = 20;
+    let mut digits = [b'0'; DIGITS_MAX];
+    let mut first = DIGITS_MAX - 1;
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b"0123456789".get(usize::try_from(number % 10).unwrap_or_default()).copied().unwrap_or(b'0');
+        number /= 10;
+        first = at;
+        if number == 0 {
+            break;
+        }
+    }
+    out.push_str(digits.get(first..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
+}
+
+/// Appends a number of few digits, as prices and durations are, in a quarter of the time; `false` for others.
+///
+/// What is written is the quotient of two integers that a float holds exactly, and dividing them gives the number back. So it
+/// is the shortest text that does.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "the bound keeps the number in what both types hold exactly"
+)]
+fn write_decimal(out: &mut String, value: f64) -> bool {
+    const BOUND: f64 = 1e12;
+    for scale in [10_u64, 100, 1_000] {
+        let scaled = (value.abs() * scale as f64).round();
+        if scaled < BOUND && scaled / scale as f64 == value.abs() {
+            let whole = scaled as u64;
+            out.push_str(if value.is_sign_negative() { "-" } else { "" });
+            write_integer(out, whole / scale);
+            out.push('.');
+            let before = out.len();
+            write_integer(out, scale + whole % scale);
+            // The one in front holds the zeros.
+            out.remove(before);
+            return true;
+        }
+    }
+    false
+}
+
 struct Scalar<'a> {
     out: &'a mut String,
     bytes_max: usize,
@@ -45,6 +94,12 @@ impl Scalar<'_> {
     fn raw(&mut self, number: fmt::Arguments<'_>) -> Result<(), log::kv::Error> {
         Ok(self.out.write_fmt(number)?)
     }
+
+    fn integer(&mut self, sign: &str, value: u64) -> Result<(), log::kv::Error> {
+        self.out.push_str(sign);
+        write_integer(self.out, value);
+        Ok(())
+    }
 }
 
 impl<'v> VisitValue<'v> for Scalar<'_> {
@@ -53,15 +108,16 @@ impl<'v> VisitValue<'v> for Scalar<'_> {
     }
 
     fn visit_null(&mut self) -> Result<(), log::kv::Error> {
-        self.raw(format_args!("null"))
+        self.out.push_str("null");
+        Ok(())
     }
 
     fn visit_u64(&mut self, value: u64) -> Result<(), log::kv::Error> {
-        self.raw(format_args!("{value}"))
+        self.integer("", value)
     }
 
     fn visit_i64(&mut self, value: i64) -> Result<(), log::kv::Error> {
-        self.raw(format_args!("{value}"))
+        self.integer(if value < 0 { "-" } else { "" }, value.unsigned_abs())
     }
 
     fn visit_u128(&mut self, value: u128) -> Result<(), log::kv::Error> {
@@ -80,6 +136,9 @@ impl<'v> VisitValue<'v> for Scalar<'_> {
 
     fn visit_f64(&mut self, value: f64) -> Result<(), log::kv::Error> {
         if value.is_finite() {
+            if write_decimal(self.out, value) {
+                return Ok(());
+            }
             // `Debug` is the shortest form that reads back as the same number, and it is JSON; `Display` would write
             // 1e300 with all its zeros.
             self.raw(format_args!("{value:?}"))
@@ -91,11 +150,13 @@ impl<'v> VisitValue<'v> for Scalar<'_> {
     }
 
     fn visit_bool(&mut self, value: bool) -> Result<(), log::kv::Error> {
-        self.raw(format_args!("{value}"))
+        self.out.push_str(if value { "true" } else { "false" });
+        Ok(())
     }
 
     fn visit_str(&mut self, value: &str) -> Result<(), log::kv::Error> {
-        self.text(format_args!("{value}"))
+        write_str(self.out, self.bytes_max, value);
+        Ok(())
     }
 
     fn visit_error(&mut self, error: &(dyn Error + 'static)) -> Result<(), log::kv::Error> {
@@ -107,16 +168,43 @@ impl<'v> VisitValue<'v> for Scalar<'_> {
     }
 }
 
-/// An error and its causes.
+/// An error and what caused it, the error first.
+pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source()).take(CAUSES_MAX + 1)
+}
+
+/// An error and its causes, as text.
 struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
-        let causes = std::iter::successors(self.0.source(), |&cause| cause.source());
-        for cause in causes.take(CAUSES_MAX) {
-            write!(f, ": {cause}")?;
+        causes(self.0).skip(1).try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_few_digits_are_written_as_the_formatter_writes_them() {
+        let whole = (0..2_000_000_u32).step_by(7).map(f64::from);
+        let values = whole.flat_map(|value| [value, -value, value / 10.0, value / 100.0, value / 1_000.0, value / 7.0]);
+        for value in values.chain([0.1 + 0.2, 999_999_999.999, 1e12, 1e15, 1e16, 1e300, 5e-324, -0.0, 0.001, 0.0005]) {
+            let mut out = String::new();
+            write(&mut out, &Value::from(value), 99);
+            assert_eq!(out, format!("{value:?}"));
         }
-        Ok(())
+    }
+
+    #[test]
+    fn integers_are_written_as_the_formatter_writes_them() {
+        let powers = (0..20).map(|power| 10_u64.pow(power));
+        for value in powers.flat_map(|power| [power - 1, power, power + 1]).chain([u64::MAX]) {
+            let mut out = String::new();
+            write_integer(&mut out, value);
+            assert_eq!(out, value.to_string());
+        }
     }
 }

@@ -1,6 +1,11 @@
 //! Folders and files that fail, before the start and while running.
 
-use std::{error::Error as _, fs};
+use std::{
+    error::Error as _,
+    fs,
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use log::Level;
 use trading_logging::{Error, Options};
@@ -115,6 +120,32 @@ fn reopen_makes_files_anew_without_a_line() {
     assert!(logging.reopen());
     assert_eq!(stage.messages("moved"), ["one"]);
     assert_eq!(stage.read("trading_automation.log"), "");
+}
+
+#[test]
+fn a_file_is_made_anew_within_the_second_though_nobody_asks() {
+    assert_eq!(Options::at("logs").look_every, Duration::from_secs(1));
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(Options { look_every: Duration::from_millis(1), ..stage.options() });
+    say(&*logger, Level::Info, "api", "one");
+    assert!(logging.flush());
+    fs::rename(stage.path("api.log"), stage.path("moved")).unwrap();
+    fs::remove_file(stage.path("trading_automation.log")).unwrap();
+    let given_up = Instant::now() + Duration::from_secs(60);
+    while !stage.path("api.log").exists() || !stage.path("trading_automation.log").exists() {
+        assert!(Instant::now() < given_up, "{:?}", stage.files());
+        std::thread::yield_now();
+    }
+    say(&*logger, Level::Info, "api", "two");
+    assert!(logging.flush());
+    assert_eq!((stage.messages("moved"), stage.messages("api.log")), (vec!["one".into()], vec!["two".into()]));
+
+    // The control: without looking, a file that was opened once goes on under its new name.
+    let mut control = fs::File::create(stage.path("control")).unwrap();
+    fs::rename(stage.path("control"), stage.path("control.moved")).unwrap();
+    control.write_all(b"two").unwrap();
+    assert!(!stage.path("control").exists());
+    assert_eq!(stage.read("control.moved"), "two");
 }
 
 #[test]

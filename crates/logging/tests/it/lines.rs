@@ -167,8 +167,8 @@ fn whatever_the_text_a_line_is_one_json_object_that_gives_it_back() {
 #[test]
 fn a_line_up_to_64_kb_is_whole_and_a_longer_value_is_cut_on_a_character_and_marked() {
     let bare = line(Level::Info, "app", "", "").len();
-    // The last 48 bytes are kept for what the end of a line may need.
-    let longest = "é".repeat((65_536 - 48 - bare) / 2);
+    // The last 128 bytes are kept for what the end of a line may need.
+    let longest = "é".repeat((65_536 - 128 - bare) / 2);
     assert_eq!(logged(&longest, &[]), line(Level::Info, "app", &longest, ""));
 
     let too_long = "é".repeat(5_000_000);

@@ -3,7 +3,7 @@
 use log::{Level, Record, kv::Value};
 use trading_logging::{Console, Options};
 
-use crate::stage::{Stage, line};
+use crate::stage::{Stage, line, say, say_with};
 
 #[test]
 fn secrets_are_redacted_by_name_and_the_rest_is_not() {
@@ -45,4 +45,102 @@ fn secrets_are_redacted_by_name_and_the_rest_is_not() {
             );
         }
     }
+}
+
+#[test]
+fn names_of_the_options_are_secret_too() {
+    let stage = Stage::new();
+    let secret_fields = ["iban*", "*_pin", "*mother*", "Exact"].map(String::from).to_vec();
+    let (logging, logger) = stage.start(Options { secret_fields, ..stage.options() });
+    let hidden = ["IBAN", "iban_from", "card_PIN", "mothers_name", "grandmother", "exact"];
+    let shown = ["liban", "pin_code", "moth", "exactly", "inexact"];
+    let fields: Vec<_> = hidden.iter().chain(&shown).map(|name| (*name, Value::from(1))).collect();
+    say_with(&*logger, Level::Info, "app", "m", &fields);
+    assert!(logging.flush());
+    let hidden = hidden.iter().map(|name| format!(r#","{name}":"[redacted]""#));
+    let shown = shown.iter().map(|name| format!(r#","{name}":1"#));
+    let expected: String = hidden.chain(shown).collect();
+    assert_eq!(stage.read("trading_automation.log"), line(Level::Info, "app", "m", &expected));
+}
+
+#[test]
+fn known_values_are_hidden_wherever_they_stand() {
+    let stage = Stage::new();
+    let options = Options { console: Console::Text, ..stage.options() };
+    let (logging, logger) = stage.builder(options).secret("canary").secret("two\n\"lines\"").build().unwrap();
+    assert!(logging.hide("4711"));
+    assert!(logging.hide("12.5"));
+    let fields = [
+        ("url", Value::from("https://x/?a=canary&b=1")),
+        ("canary", Value::from("name")),
+        ("escaped", Value::from("<two\n\"lines\">")),
+        ("number", Value::from(47_110)),
+        ("negative", Value::from(-4711)),
+        ("float", Value::from(12.5)),
+        ("other", Value::from(471)),
+        ("twice", Value::from("canarycanary")),
+    ];
+    say_with(&*logger, Level::Info, "app::canary", &format!("{}{}", "can", "ary!"), &fields);
+    assert!(logging.flush());
+    let expected = concat!(
+        r#","url":"https://x/?a=[redacted]&b=1","[redacted]":"name","escaped":"<[redacted]>","number":"[redacted]""#,
+        r#","negative":"[redacted]","float":"[redacted]","other":471,"twice":"[redacted][redacted]""#,
+    );
+    assert_eq!(stage.read("trading_automation.log"), line(Level::Info, "app::[redacted]", "[redacted]!", expected));
+    assert_eq!(
+        stage.console.text(),
+        "05:06:07.089Z INFO  app::[redacted]  [redacted]!  url=\"https://x/?a=[redacted]&b=1\" [redacted]=name \
+         escaped=<[redacted]> number=[redacted] negative=[redacted] float=[redacted] other=471 \
+         twice=[redacted][redacted]\n"
+    );
+}
+
+#[test]
+fn a_secret_that_looks_like_a_part_of_a_line_breaks_none() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(stage.options());
+    for secret in ["level", "INFO", "true", "null", "2026", "\",\":", "message\":\"", "timestamp"] {
+        assert!(logging.hide(secret));
+    }
+    let fields =
+        [("a", Value::from(true)), ("b", Value::null()), ("c", Value::from(2026)), ("d", Value::from("\",\":"))];
+    say_with(&*logger, Level::Info, "app", "the level", &fields);
+    assert!(logging.flush());
+    let hidden = r#","a":"[redacted]","b":"[redacted]","c":"[redacted]","d":"[redacted]""#;
+    assert_eq!(stage.read("trading_automation.log"), line(Level::Info, "app", "the [redacted]", hidden));
+}
+
+#[test]
+fn a_secret_that_is_cut_in_two_is_hidden_too() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    for hidden in [true, false] {
+        for shift in 0..40 {
+            let stage = Stage::new();
+            let (logging, logger) = stage.start(stage.options());
+            if hidden {
+                assert!(logging.hide(secret));
+            }
+            // Too long for a line, so that it is cut at 16,384 bytes.
+            let text = format!("{}{secret}{}", "-".repeat(16_384 - shift), "+".repeat(60_000));
+            say(&*logger, Level::Info, "app", &text);
+            assert!(logging.shutdown());
+            let shows = stage.read("trading_automation.log").contains(&secret[..4]);
+            // The control: without protection, its beginning stands there.
+            assert_eq!(shows, !hidden && shift >= 4, "{shift}");
+        }
+    }
+}
+
+#[test]
+fn only_values_that_can_be_hidden_are_said_to_be() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(stage.options());
+    assert!(!logging.hide("abc"));
+    assert!(logging.hide("abcd"));
+    assert!(logging.hide(&"x".repeat(4_096)));
+    assert!(!logging.hide(&"x".repeat(4_097)));
+    say(&*logger, Level::Info, "app", "abc abcd");
+    assert!(logging.flush());
+    assert_eq!(stage.messages("trading_automation.log"), ["abc [redacted]"]);
+    assert!(!format!("{logging:?}").contains("abcd"));
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use log::{Level, Log, Record};
+use log::{Level, Log, Record, kv::Value};
 use tempfile::TempDir;
 use trading_logging::{Builder, Logging, Options};
 
@@ -118,6 +118,13 @@ pub(crate) fn say(logger: &dyn Log, level: Level, target: &str, message: &str) {
     logger.log(&record.args(format_args!("{message}")).build());
 }
 
+/// As `say`, with fields.
+pub(crate) fn say_with(logger: &dyn Log, level: Level, target: &str, message: &str, fields: &[(&str, Value<'_>)]) {
+    let mut record = Record::builder();
+    record.level(level).target(target).module_path(Some("stage::say")).file(Some("stage.rs")).line(Some(7));
+    logger.log(&record.key_values(&fields).args(format_args!("{message}")).build());
+}
+
 /// The line that `say` leaves, with these fields (`,"a":1`).
 pub(crate) fn line(level: Level, target: &str, message: &str, fields: &str) -> String {
     let thread = thread::current();
@@ -125,6 +132,11 @@ pub(crate) fn line(level: Level, target: &str, message: &str, fields: &str) -> S
     format!(
         r#"{{"timestamp":"{START}","level":"{level}","logger":"{target}","message":"{message}","module":"stage::say","file":"stage.rs","line":7,"thread":"{thread}"{fields}}}"#
     ) + "\n"
+}
+
+/// An old line, as an earlier process would have left it.
+pub(crate) fn old(day: &str, message: &str) -> String {
+    format!("{{\"timestamp\":\"{day}T01:02:03.000000Z\",\"message\":\"{message}\"}}\n")
 }
 
 /// A writer that remembers.
