@@ -54,12 +54,17 @@ impl Builder {
         let system = System::start(wiring::system(&settings))?;
         let health = Health::start(wiring::checks(&settings, &database, &system, &metrics))?;
         let lifecycle = Lifecycle::default();
-        let sources =
-            Sources { metrics: metrics.clone(), health: health.clone(), system, lifecycle: lifecycle.clone() };
+        let sources = Sources {
+            metrics: metrics.clone(),
+            health: health.clone(),
+            system,
+            lifecycle: lifecycle.clone(),
+            extensions: Vec::new(),
+        };
         if !health.wait_first(FIRST_CHECKS_LIMIT) {
             log::warn!("a health check has no result yet, and /ready says so");
         }
-        let server = Server::serve(listener, options, sources)?;
+        let server = Server::start_on(listener, options, sources)?;
         lifecycle.advance(Phase::Running);
 
         log::info!(

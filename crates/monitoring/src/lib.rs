@@ -15,7 +15,7 @@ pub use error::Error;
 pub use health::{ComponentReport, Health, Report};
 pub use lifecycle::{Lifecycle, Phase};
 pub use metrics::{Counter, Gauge, Metrics, MetricsOptions, Timing};
-pub use server::{Server, ServerOptions, Sources};
+pub use server::{Extension, Part, Query, Reply, Server, ServerOptions, Site, Sources, Token};
 pub use status::Status;
 pub use system::{
     CpuReport, DiskReport, DiskSpace, LoadReport, MemoryReport, ProcessReport, SwapReport, System, SystemOptions,

@@ -1,130 +1,150 @@
-//! Accepts connections, serves them, and lets go of them.
+//! Accepts connections, makes room for them, and lets go of them.
 
-use std::convert::Infallible;
+use std::collections::HashMap;
 use std::io;
-use std::pin::pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use trading_resilience::retry::{self, Delays, Jitter, Policy};
 
-use super::ServerOptions;
-use super::pages::Pages;
+use super::Site;
+use super::connection::Connection;
+use super::pace::{Limits, Pace};
 
 /// The waits after an accept that failed because the machine is out of something, descriptors for example. Without one
-/// the loop would spin: the connection stays in the queue and fails again at once. No jitter, for nobody else is in
-/// step.
+/// the loop would spin: the connection stays in the queue and fails again at once. Short at most, for `/live` is asked by
+/// whoever restarts us. No jitter, for nobody else is in step.
 const BACKOFF: Policy = Policy {
     attempts_max: retry::UNBOUNDED,
-    base: Duration::from_millis(10),
+    base: Duration::from_millis(5),
     factor: 2.0,
-    cap: Duration::from_secs(1),
+    cap: Duration::from_millis(50),
     jitter: Jitter::None,
     deadline: None,
 };
+
+/// How long a new connection waits before its place is looked for again.
+const CROWDED: Duration = Duration::from_millis(10);
 
 /// hyper panics below this.
 const BUFFER_BYTES_MIN: usize = 8_192;
 
 /// Serves until told to stop, and then drains for as long as it was told.
-pub(super) async fn serve(
-    listener: TcpListener,
-    pages: Arc<Pages>,
-    options: &ServerOptions,
-    mut stop: oneshot::Receiver<Duration>,
-) {
-    let permits = Arc::new(Semaphore::new(options.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
+pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Future<Output = Duration>) {
+    let options = site.options();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(options.header_timeout)
-        .max_header_size(options.header_bytes_max)
+    http.max_header_size(options.header_bytes_max)
+        // Ours say more exactly what is waited for, see `Pace`.
+        .header_read_timeout(None)
         .max_buf_size(options.header_bytes_max.max(BUFFER_BYTES_MIN));
-    let (closing, _) = watch::channel(false);
+    let mut open = Open {
+        http,
+        limits: Limits::new(options),
+        connections_max: options.connections_max,
+        closing: watch::channel(false).0,
+        tasks: JoinSet::new(),
+        paces: HashMap::new(),
+    };
     let mut backoff = None;
-    let mut connections = JoinSet::new();
+    // Accepted, and without a place so far.
+    let mut guest = None;
+    let mut shutdown = std::pin::pin!(shutdown);
     let limit = loop {
         tokio::select! {
-            // The sender went without a word: nobody is there to wait.
-            limit = &mut stop => break limit.unwrap_or(Duration::ZERO),
-            Some(ended) = connections.join_next() => report(ended),
-            (stream, permit) = next(&listener, &permits, &mut backoff) => {
-                let connection = Connection {
-                    pages: Arc::clone(&pages),
-                    lifetime: options.connection_lifetime,
-                    last_words: options.header_timeout,
-                    closing: closing.subscribe(),
-                    _permit: permit,
-                };
-                connections.spawn(connection.serve(stream, http.clone()));
-            }
+            limit = &mut shutdown => break limit,
+            Some(ended) = open.tasks.join_next_with_id() => open.forget(ended),
+            accepted = accept(&listener, &mut backoff, &open.paces), if guest.is_none() => guest = Some(accepted),
+            // All were being answered: one of them may wait for its client by now.
+            () = sleep(CROWDED), if guest.is_some() => {}
         }
-    };
-    drop(listener);
-    closing.send_replace(true);
-    let drained = async {
-        while let Some(ended) = connections.join_next().await {
-            report(ended);
+        if open.paces.len() >= open.connections_max && guest.is_some() {
+            evict(&open.paces);
+        } else if let Some((stream, peer)) = guest.take() {
+            open.begin(stream, peer, &site);
         }
+        site.note_connections(open.paces.len());
     };
-    if timeout(limit, drained).await.is_err() {
-        log::debug!("the health server closes connections that are still open after {limit:?}");
+    drop((listener, guest));
+    open.drain(limit).await;
+    site.note_connections(0);
+}
+
+/// The connections there are.
+struct Open {
+    http: http1::Builder,
+    limits: Limits,
+    connections_max: usize,
+    closing: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    paces: Paces,
+}
+
+type Paces = HashMap<Id, Arc<Pace>>;
+
+impl Open {
+    fn begin(&mut self, stream: TcpStream, peer: SocketAddr, site: &Site) {
+        let pace = Arc::new(Pace::new(self.limits));
+        let connection = Connection {
+            site: site.clone(),
+            peer: peer.ip(),
+            pace: Arc::clone(&pace),
+            closing: self.closing.subscribe(),
+        };
+        let task = self.tasks.spawn(connection.serve(stream, self.http.clone()));
+        self.paces.insert(task.id(), pace);
     }
-}
 
-/// What one connection needs besides its socket.
-struct Connection {
-    pages: Arc<Pages>,
-    lifetime: Duration,
-    last_words: Duration,
-    closing: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Connection {
-    async fn serve(mut self, stream: TcpStream, http: http1::Builder) {
-        let service = service_fn(|request| {
-            let response = self.pages.answer(&request);
-            async { Ok::<_, Infallible>(response) }
-        });
-        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-        // Dropped inside, for what `wait_for` returns is a lock.
-        let told_to_close = async { drop(self.closing.wait_for(|closing| *closing).await) };
-        let ended = tokio::select! {
-            ended = &mut connection => ended,
-            _ = timeout(self.lifetime, told_to_close) => {
-                connection.as_mut().graceful_shutdown();
-                timeout(self.last_words, connection).await.unwrap_or(Ok(()))
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                log::error!("an answer of the health server failed: {error}");
+                error.id()
             }
         };
-        if let Err(error) = ended {
-            // The client's doing, and any client's: not worth a line that an operator sees.
-            log::debug!("a connection to the health server broke: {error}");
+        self.paces.remove(&id);
+    }
+
+    /// Lets the requests that are under way end. What is still open after `limit` is closed.
+    async fn drain(&mut self, limit: Duration) {
+        self.closing.send_replace(true);
+        let drained = async {
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                self.forget(ended);
+            }
+        };
+        if timeout(limit, drained).await.is_err() {
+            log::debug!("the health server closes connections that are still open after {limit:?}");
+            self.tasks.shutdown().await;
         }
     }
 }
 
-fn report(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        log::error!("an answer of the health server failed: {error}");
+/// Tells the connection that has waited longest for its client to go.
+fn evict(paces: &Paces) {
+    let waiting = paces.values().filter_map(|pace| Some((pace.waits_since()?, pace)));
+    if let Some((_, pace)) = waiting.min_by_key(|(since, _)| *since) {
+        pace.evicted.notify_one();
     }
 }
 
-/// The next connection, when there is room for one more. May be dropped and called again: the backoff is the caller's.
-async fn next(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-    backoff: &mut Option<Delays>,
-) -> (TcpStream, OwnedSemaphorePermit) {
-    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
-    let (stream, _) = patiently(async || listener.accept().await, backoff).await;
-    (stream, permit)
+/// The next connection. May be dropped and called again: the backoff is the caller's.
+async fn accept(listener: &TcpListener, backoff: &mut Option<Delays>, paces: &Paces) -> (TcpStream, SocketAddr) {
+    let accept = async || {
+        let accepted = listener.accept().await;
+        if accepted.as_ref().is_err_and(|error| !is_of_one_connection(error)) {
+            // Most likely there are no descriptors left: one of ours is.
+            evict(paces);
+        }
+        accepted
+    };
+    patiently(accept, backoff).await
 }
 
 /// Accepts until it succeeds.
@@ -172,10 +192,9 @@ mod tests {
         const OUT: io::ErrorKind = io::ErrorKind::Other;
         let backoff = &mut None;
         assert_eq!(waited(&[], backoff).await, Duration::ZERO);
-        assert_eq!(waited(&[OUT; 4], backoff).await, Duration::from_millis(10 + 20 + 40 + 80));
-        assert_eq!(waited(&[OUT; 2], backoff).await, Duration::from_millis(10 + 20));
-        let doubled = 10 + 20 + 40 + 80 + 160 + 320 + 640;
-        assert_eq!(waited(&[OUT; 10], backoff).await, Duration::from_millis(doubled + 3 * 1_000));
+        assert_eq!(waited(&[OUT; 4], backoff).await, Duration::from_millis(5 + 10 + 20 + 40));
+        assert_eq!(waited(&[OUT; 2], backoff).await, Duration::from_millis(5 + 10));
+        assert_eq!(waited(&[OUT; 10], backoff).await, Duration::from_millis(5 + 10 + 20 + 40 + 6 * 50));
     }
 
     #[tokio::test(start_paused = true)]

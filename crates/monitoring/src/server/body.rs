@@ -5,14 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::route::ENDPOINTS;
 use crate::lifecycle::Phase;
 use crate::system::{DiskReport, SystemReport};
 use crate::{ComponentReport, Report};
 
-pub(super) fn index() -> Value {
-    let endpoints: Map<String, Value> =
-        ENDPOINTS.iter().map(|(path, what)| ((*path).to_owned(), json!(what))).collect();
+pub(super) fn index(endpoints: &[(String, String)]) -> Value {
+    let endpoints: Map<String, Value> = endpoints.iter().map(|(path, says)| (path.clone(), json!(says))).collect();
     json!({ "endpoints": endpoints })
 }
 

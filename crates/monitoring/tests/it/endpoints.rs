@@ -56,8 +56,8 @@ const STATUSES: [&str; 4] = ["healthy", "degraded", "unhealthy", "unknown"];
 #[test]
 fn the_simple_pages() {
     let fixture = Fixture::new([]);
-    let index = check(&fixture, "/", 200, &["/"], &[]);
-    assert_eq!(index["endpoints"]["/health/{component}"], "one component");
+    let index = check(&fixture, "/?format=json", 200, &["/"], &["?format=json"]);
+    assert_eq!(index["endpoints"]["/health/{component}"], "one component and its history");
     assert_eq!(check(&fixture, "/ping", 200, &["/ping"], &["pong"]), json!({ "message": "pong" }));
     assert_eq!(check(&fixture, "/live", 200, &["/live"], &["alive"]), json!({ "status": "alive" }));
 }
@@ -193,8 +193,8 @@ fn errors_are_json_with_a_sentence() {
         assert_eq!((reply.status, reply.json()), (status, json!({ "error": sentence })), "{method} {target}");
         reply
     };
-    check("GET", "/nowhere", 404, "no such page: / lists those that there are");
-    check("GET", "/ping/", 404, "no such page: / lists those that there are");
+    check("GET", "/nowhere", 404, "no such page: /?format=json lists those that there are");
+    check("GET", "/ping/", 404, "no such page: /?format=json lists those that there are");
     for unknown in ["nothing", "", "../live", "%64isk", "disk/history", "DISK"] {
         check("GET", &format!("/health/{unknown}"), 404, "no such component: there are database, disk");
     }
@@ -202,7 +202,7 @@ fn errors_are_json_with_a_sentence() {
         let reply = check(method, "/health", 405, "only GET and HEAD are answered");
         assert_eq!(reply.header("allow"), Some("GET, HEAD"));
     }
-    check("POST", "/nowhere", 404, "no such page: / lists those that there are");
+    check("POST", "/nowhere", 404, "no such page: /?format=json lists those that there are");
 }
 
 #[test]
