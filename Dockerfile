@@ -30,6 +30,7 @@ ENV ENVIRONMENT=production \
     BACKUP__PATH=/data/backups \
     LOG_PATH=/data/logs \
     MONITORING__HOST=0.0.0.0 \
+    MONITORING__ALLOW_UNAUTHENTICATED=true \
     MONITORING__PORT=8080 \
     TMPDIR=/data
 USER 65532:65532

@@ -11,7 +11,7 @@ use trading_logging::Logging;
 use trading_monitoring::{Health, Lifecycle, Metrics, Phase, Server};
 use trading_storage::Database;
 
-use crate::{Builder, Error, RecordReport, Signals, signals::Request};
+use crate::{Builder, Error, Handles, RecordReport, Signals, service::Service, signals::Request, task::Tasks};
 
 /// How long a stop may take, from the signal on: half of the ten seconds that container engines leave before they kill.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -25,13 +25,12 @@ pub struct App {
 /// In the order in which they end.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) settings: Settings,
     pub(crate) record: RecordReport,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) server: Server,
+    pub(crate) tasks: Tasks,
     pub(crate) health: Health,
-    pub(crate) metrics: Metrics,
-    pub(crate) database: Database,
+    pub(crate) handles: Handles,
     pub(crate) logging: Option<Logging>,
 }
 
@@ -41,8 +40,12 @@ pub(crate) struct Parts {
 pub struct Stopped {
     /// How long it took.
     pub took: Duration,
+    /// The tasks that had not ended, and were left behind: they hold the record open until the process ends.
+    pub tasks_left: Vec<String>,
     /// The health checks that had not come back, and were left behind.
     pub checks_left: Vec<String>,
+    /// If no message to people was cut off while it was being delivered.
+    pub notifications_complete: bool,
     /// If every log line reached its file.
     pub logs_complete: bool,
 }
@@ -68,13 +71,19 @@ impl App {
     /// The settings it runs on.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        &self.parts.settings
+        self.parts.handles.settings()
     }
 
     /// The record.
     #[must_use]
     pub fn database(&self) -> &Database {
-        &self.parts.database
+        self.parts.handles.database()
+    }
+
+    /// The parts, for what is to outlive a borrow of this.
+    #[must_use]
+    pub fn handles(&self) -> &Handles {
+        &self.parts.handles
     }
 
     /// What was done at the start to have the record.
@@ -86,7 +95,7 @@ impl App {
     /// The metrics, to add to.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        &self.parts.metrics
+        self.parts.handles.metrics()
     }
 
     /// The health checks.
@@ -101,55 +110,83 @@ impl App {
         self.parts.server.address()
     }
 
-    /// Blocks until SIGINT or SIGTERM comes, then stops. SIGHUP has the log files opened anew.
-    #[must_use]
-    pub fn run_until(self, mut signals: Signals) -> Stopped {
+    /// Blocks until SIGINT or SIGTERM comes, then stops; a second one ends the process within a second. SIGHUP has the log files
+    /// opened anew and the agents file read again. systemd is told of all of it, and fed its watchdog while no task hangs.
+    ///
+    /// # Errors
+    /// [`Error::Thread`].
+    pub fn run_until(self, mut signals: Signals) -> Result<Stopped, Error> {
+        let failed = |name| move |source| Error::Thread { name, source };
+        let service = Service::ready(self.parts.tasks.hanging()).map_err(failed("watchdog"))?;
         let signal = loop {
             match signals.wait() {
                 Request::Stop { signal } => break signal,
-                Request::ReopenLogs => {
-                    if self.parts.logging.as_ref().is_some_and(Logging::reopen) {
-                        log::info!("log files opened anew");
-                    }
+                Request::Reload => {
+                    service.reloading();
+                    self.reload();
+                    service.reloaded();
                 }
             }
         };
-        log::info!(signal = signal, pid = std::process::id(); "stopping");
-        self.shutdown(STOP_LIMIT)
+        service.stopping();
+        log::info!(signal, pid = std::process::id(); "stopping");
+        signals.be_impatient().map_err(failed("second-signal"))?;
+        Ok(self.shutdown(STOP_LIMIT))
+    }
+
+    /// Has the log files opened anew and the agents file read again, as SIGHUP does.
+    pub fn reload(&self) {
+        if self.parts.logging.as_ref().is_some_and(Logging::reopen) {
+            log::info!("log files opened anew");
+        }
+        self.parts.handles.agents.check_now();
+        match self.parts.handles.agents.state().rejected {
+            None => log::info!(agents = self.parts.handles.agents().list().len(); "agents file read again"),
+            Some(error) => log::error!(error:% = error; "the agents file is not good; the agents stay as they were"),
+        }
     }
 
     /// [`run_until`](Self::run_until), with signals that are caught from now on.
     ///
     /// # Errors
-    /// [`Error::Signals`].
+    /// [`Error::Signals`], and as [`run_until`](Self::run_until).
     pub fn run_until_signal(self) -> Result<Stopped, Error> {
         let signals = Signals::catch()?;
-        Ok(self.run_until(signals))
+        self.run_until(signals)
     }
 
     /// Stops in order, within `limit` and the time that the log takes to be written: not ready any more, no further requests, no
-    /// further checks, the record closed, the log last.
+    /// further tasks, no further checks, what people are being told, the record closed, the log last.
     ///
     /// The record is closed when the last clone of [`database`](Self::database) is gone.
     #[must_use]
     pub fn shutdown(self, limit: Duration) -> Stopped {
         let start = Instant::now();
         let left = || limit.saturating_sub(start.elapsed());
-        let Parts { lifecycle, server, health, database, logging, .. } = self.parts;
+        let Parts { lifecycle, server, mut tasks, health, handles, logging, .. } = self.parts;
         lifecycle.advance(Phase::Stopping);
-        server.shutdown(left());
-        let checks_left = health.shutdown(left());
-        drop(database);
-        log::info!(pid = std::process::id(), took_ms = start.elapsed().as_millis(), checks_left = checks_left.len(); "stopped");
+        // Nobody has all of what is left: those who come after need some too.
+        server.shutdown(left() / 2);
+        let tasks_left = tasks.shutdown(left() / 2);
+        let checks_left = health.shutdown(left() / 2);
+        let notifications_complete = handles.notifier.shutdown(left() / 2);
+        drop((tasks, health, handles));
+        log::info!(
+            pid = std::process::id(),
+            took_ms = start.elapsed().as_millis(),
+            tasks_left = tasks_left.join(", "),
+            checks_left = checks_left.join(", ");
+            "stopped"
+        );
         let logs_complete = logging.is_none_or(Logging::shutdown);
-        Stopped { took: start.elapsed(), checks_left, logs_complete }
+        Stopped { took: start.elapsed(), tasks_left, checks_left, notifications_complete, logs_complete }
     }
 }
 
 /// What was started, where to look, and how to stop it.
 impl fmt::Display for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { settings, record, .. } = &self.parts;
+        let (settings, record) = (self.settings(), &self.parts.record);
         let (all, enabled) = (settings.agents().list().len(), settings.enabled_agents().count());
         writeln!(f, "trading {} is running: {}", env!("CARGO_PKG_VERSION"), settings.environment)?;
         let alpaca = &settings.api.alpaca;

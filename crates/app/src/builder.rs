@@ -1,27 +1,48 @@
 //! How the whole is put together, in its order.
 
-use std::time::Duration;
+use std::{fmt, net::TcpListener, sync::Arc, time::Duration};
 
-use trading_config::Settings;
+use trading_config::{AgentsWatch, Settings, WatchOptions};
 use trading_logging::Logging;
-use trading_monitoring::{Health, Lifecycle, Metrics, Phase, Server, Sources, System};
+use trading_monitoring::{Check, Health, Lifecycle, Metrics, Phase, Server, Sources, System};
+use trading_storage::MigrationSet;
 
-use crate::{App, Error, app::Parts, record, wiring};
+use crate::{
+    App, Error, Extension, Handles, Notification, Notifier, RecordReport, StartFault, Task,
+    app::Parts,
+    record, start_checks,
+    task::{Failure, Tasks},
+    tasks, wiring,
+};
 
 /// How long the start waits for the first result of each health check, so that the first request gets true answers.
 const FIRST_CHECKS_LIMIT: Duration = Duration::from_secs(2);
 
+type Extend = Box<dyn FnOnce(&Handles) -> Extension + Send>;
+
 /// Says how to start an [`App`].
-#[derive(Debug)]
 #[must_use = "nothing is started before `start`"]
 pub struct Builder {
     settings: Settings,
     logging: bool,
+    listener: Option<TcpListener>,
+    migrations: Vec<MigrationSet>,
+    log_components: Vec<String>,
+    extension: Extension,
+    extends: Vec<Extend>,
 }
 
 impl Builder {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, logging: true }
+        Self {
+            settings,
+            logging: true,
+            listener: None,
+            migrations: Vec::new(),
+            log_components: Vec::new(),
+            extension: Extension::default(),
+            extends: Vec::new(),
+        }
     }
 
     /// Installs no logger and writes no log files: lines go to the logger that the process has, if it has one. For a
@@ -31,8 +52,45 @@ impl Builder {
         self
     }
 
-    /// Starts the parts, each after those that it needs: the address is taken, the record opened, logging started, the
-    /// health checks begun and their server opened.
+    /// Has the health server answer on this listener, whatever address the settings say: one that was bound with other rights, or
+    /// that somebody else handed over.
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
+    /// Adds tables of others, which are created and migrated together with ours.
+    pub fn migrations(mut self, set: MigrationSet) -> Self {
+        self.migrations.push(set);
+        self
+    }
+
+    /// Adds a log component, with a file of its own: what is logged under a target that begins with `name`.
+    pub fn log_component(mut self, name: impl Into<String>) -> Self {
+        self.log_components.push(name.into());
+        self
+    }
+
+    /// Adds a health check.
+    pub fn check(mut self, check: Check) -> Self {
+        self.extension = self.extension.check(check);
+        self
+    }
+
+    /// Adds a supervised task.
+    pub fn task(mut self, task: Task) -> Self {
+        self.extension = self.extension.task(task);
+        self
+    }
+
+    /// Adds what needs the record or the metrics to be made: `extend` is called when they are there, and nothing runs yet.
+    pub fn extend(mut self, extend: impl FnOnce(&Handles) -> Extension + Send + 'static) -> Self {
+        self.extends.push(Box::new(extend));
+        self
+    }
+
+    /// Starts the parts, each after those that it needs: the machine is looked at, the address is taken, the record opened, logging
+    /// started, the health checks begun, their server opened, and the tasks let go.
     ///
     /// Whatever can be refused is asked before anything is made, so that a start that fails leaves nothing behind; the record
     /// comes before the log for the same reason.
@@ -40,47 +98,107 @@ impl Builder {
     /// # Errors
     /// Of the part that failed; those that were started are stopped again.
     pub fn start(self) -> Result<App, Error> {
-        let Self { settings, logging } = self;
-        let options = wiring::server(&settings);
-        let listener = options.bind()?;
-        let log_options = wiring::logging(&settings);
-        if logging {
+        let warnings = start_checks::look(&self.settings).into_warnings()?;
+        let options = wiring::server(&self.settings);
+        let listener = match self.listener {
+            Some(listener) => listener,
+            None => options.bind()?,
+        };
+        let mut log_options = wiring::logging(&self.settings);
+        log_options.components.extend(self.log_components);
+        if self.logging {
             log_options.check()?;
         }
-        let (database, record) = record::open(&settings)?;
-        let logging = if logging { Some(Logging::builder(log_options).install()?) } else { None };
-
         let metrics = Metrics::default();
-        let system = System::start(wiring::system(&settings))?;
-        let health = Health::start(wiring::checks(&settings, &database, &system, &metrics))?;
+        let commits = Arc::new(wiring::StorageObserver::new(&metrics));
+        let storage = trading_storage::Options {
+            migrations: self.migrations,
+            observer: Some(commits.clone()),
+            ..wiring::storage(&self.settings)
+        };
+        let (database, record) = record::open(&self.settings, &storage)?;
+        let logging = if self.logging { Some(Logging::builder(log_options).install()?) } else { None };
+
+        let handles = handles(self.settings, database, metrics)?;
+        let mut extension = self.extension;
+        for extend in self.extends {
+            extension.join(extend(&handles));
+        }
+        let Extension { checks, tasks: added } = extension;
+        let mut all_tasks = tasks::all(&handles.settings, &handles.database, &commits);
+        all_tasks.extend(added);
+        let mut tasks = Tasks::new(all_tasks);
+
+        let system = System::start(wiring::system(&handles.settings))?;
+        let health = Health::start(wiring::checks(&handles, &system, &tasks).into_iter().chain(checks))?;
         let lifecycle = Lifecycle::default();
         let sources = Sources {
-            metrics: metrics.clone(),
+            metrics: handles.metrics.clone(),
             health: health.clone(),
             system,
             lifecycle: lifecycle.clone(),
-            extensions: Vec::new(),
+            pages: Vec::new(),
         };
         if !health.wait_first(FIRST_CHECKS_LIMIT) {
             log::warn!("a health check has no result yet, and /ready says so");
         }
         let server = Server::start_on(listener, options, sources)?;
+        tasks.start(&handles, &on_failure(&handles)).map_err(|source| Error::Thread { name: "of a task", source })?;
         lifecycle.advance(Phase::Running);
 
-        log::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            environment = settings.environment.as_str(),
-            money = if settings.api.alpaca.paper { "paper" } else { "real" },
-            pid = std::process::id(),
-            trades = record.trades,
-            address = server.address().to_string();
-            "started"
-        );
-        for warning in settings.warnings() {
-            log::warn!("{warning}");
-        }
+        say_started(&handles.settings, &record, &server, &warnings);
         // The banner sends people to the files.
         logging.as_ref().map(Logging::flush);
-        Ok(App::new(Parts { settings, record, lifecycle, server, health, metrics, database, logging }))
+        Ok(App::new(Parts { record, lifecycle, server, tasks, health, handles, logging }))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("logging", &self.logging)
+            .field("listener", &self.listener)
+            .field("log_components", &self.log_components)
+            .field("extension", &self.extension)
+            .finish_non_exhaustive()
+    }
+}
+
+fn handles(settings: Settings, database: trading_storage::Database, metrics: Metrics) -> Result<Handles, Error> {
+    let agents = AgentsWatch::start(&settings, WatchOptions::default())?;
+    let notifier = Notifier::start(&settings, &metrics).map_err(|source| Error::Thread { name: "notifier", source })?;
+    Ok(Handles { settings: Arc::new(settings), database, metrics, agents: Arc::new(agents), notifier })
+}
+
+/// A failed task is a log line, a count, and a message to people.
+fn on_failure(handles: &Handles) -> Arc<dyn Fn(&Failure) + Send + Sync> {
+    let (metrics, notifier) = (handles.metrics.clone(), handles.notifier.clone());
+    metrics.describe("task_failures_total", "Runs of supervised tasks that failed, panicked or ended early.");
+    Arc::new(move |failure| {
+        let Failure { task, error, failures, pause } = failure;
+        metrics.counter("task_failures_total", &[("task", task)]).increment(1);
+        log::error!(task, failures, pause_ms = pause.as_millis(), error; "a task failed, and is begun again");
+        notifier.notify(Notification::new(task, failure.status(), failure.to_string()));
+    })
+}
+
+fn say_started(settings: &Settings, record: &RecordReport, server: &Server, warnings: &[StartFault]) {
+    log::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        environment = settings.environment.as_str(),
+        money = if settings.api.alpaca.paper { "paper" } else { "real" },
+        pid = std::process::id(),
+        trades = record.trades,
+        address = server.address().to_string();
+        "started"
+    );
+    for warning in settings.warnings() {
+        log::warn!("{warning}");
+    }
+    for StartFault { what, way_out } in warnings {
+        log::warn!(way_out; "{what}");
+    }
+    if settings.notifications.email_enabled && !cfg!(feature = "email") {
+        log::warn!("no e-mail is sent: this program was built without the feature `email`");
     }
 }

@@ -1,5 +1,6 @@
 //! Why the whole did not start: the part that failed, and its own error.
 
+use crate::StartFault;
 use std::{error::Error as _, fmt::Write as _, io, process::ExitCode};
 
 /// What can fail when the whole is started.
@@ -21,6 +22,20 @@ pub enum Error {
     /// The health checks or their server.
     #[error(transparent)]
     Monitoring(#[from] trading_monitoring::Error),
+    /// The machine is not as it must be.
+    #[error("this machine is not ready{}", listed(.faults))]
+    Machine {
+        /// All that is wrong.
+        faults: Vec<StartFault>,
+    },
+    /// A thread could not be started.
+    #[error("cannot start the thread {name}")]
+    Thread {
+        /// What it is for.
+        name: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The signals that end the process could not be caught.
     #[error("cannot catch signals")]
     Signals {
@@ -62,7 +77,11 @@ impl Error {
             Self::Monitoring(trading_monitoring::Error::Bind { .. }) => {
                 Some("set MONITORING__PORT or MONITORING__HOST")
             }
-            Self::Settings(_) | Self::Monitoring(_) | Self::Signals { .. } => None,
+            Self::Settings(_)
+            | Self::Monitoring(_)
+            | Self::Machine { .. }
+            | Self::Thread { .. }
+            | Self::Signals { .. } => None,
         };
         if let Some(way_out) = way_out {
             write!(text, "\n  way out: {way_out}").expect("a String takes all");
@@ -72,4 +91,23 @@ impl Error {
         }
         text
     }
+}
+
+fn listed(faults: &[StartFault]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let reason = error.to_string();
+        // Libraries often repeat their source in their own text.
+        if !text.contains(&reason) {
+            text = format!("{text}: {reason}");
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -3,8 +3,15 @@
 mod app;
 mod builder;
 mod error;
+mod extension;
+mod handles;
+mod notify;
 mod record;
+mod service;
 mod signals;
+mod start_checks;
+mod task;
+mod tasks;
 mod wiring;
 
 // For programs that depend on this crate alone.
@@ -18,8 +25,13 @@ pub use crate::{
     app::{App, Stopped},
     builder::Builder,
     error::Error,
+    extension::Extension,
+    handles::Handles,
+    notify::{Notification, Notifier},
     record::{RecordReport, init_db},
     signals::Signals,
+    start_checks::StartFault,
+    task::{Task, TaskContext, TaskError},
     wiring::api_retry,
 };
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
+use rustix::fs::Mode;
 use trading_app::{App, Error, Signals, init_db};
 use trading_config::{Console, Settings};
 
@@ -85,6 +86,8 @@ impl SettingSources {
 }
 
 fn main() -> ExitCode {
+    // What is made is for this user alone, whoever makes it: the record, its backups, the logs.
+    rustix::process::umask(Mode::from_bits_truncate(0o077));
     let Cli { command, sources } = Cli::parse();
     let done = match command.unwrap_or(Command::Serve) {
         Command::Serve => serve(sources),
@@ -109,7 +112,7 @@ fn serve(sources: SettingSources) -> Result<(), Error> {
     if app.settings().logging.console != Console::Json {
         say(&app.to_string());
     }
-    let stopped = app.run_until(signals);
+    let stopped = app.run_until(signals)?;
     if !stopped.logs_complete {
         complain("some log lines did not reach their files");
     }

@@ -2,8 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
-use trading_config::{Environment, Settings};
-use trading_storage::{Database, Origin, SampleReport};
+use trading_config::{Agent, Environment, Settings};
+use trading_storage::{Database, Options, Origin, SampleReport};
 
 use crate::{Error, wiring};
 
@@ -59,12 +59,11 @@ pub fn init_db(settings: &Settings, sample_data: bool) -> Result<RecordReport, E
 
 /// Opens the database of these settings for a run. Outside production a missing one is created; in development, with
 /// a paper account, a new one gets sample data.
-pub(crate) fn open(settings: &Settings) -> Result<(Database, RecordReport), Error> {
-    let options = wiring::storage(settings);
+pub(crate) fn open(settings: &Settings, options: &Options) -> Result<(Database, RecordReport), Error> {
     let database = match settings.environment {
         // In production a missing database is a lost one until somebody says otherwise.
-        Environment::Production => Database::open(&options)?,
-        Environment::Development | Environment::Test => Database::open_or_create(&options)?,
+        Environment::Production => Database::open(options)?,
+        Environment::Development | Environment::Test => Database::open_or_create(options)?,
     };
     refuse_sample_in_production(settings, &database)?;
     let created = matches!(database.origin(), Origin::Created { .. });
@@ -81,18 +80,23 @@ fn refuse_sample_in_production(settings: &Settings, database: &Database) -> Resu
 }
 
 fn fill(settings: &Settings, database: &Database, sample_wanted: bool) -> Result<RecordReport, Error> {
-    let agents = wiring::agents(settings)?;
+    register(database, settings.agents().list())?;
+    let agents = wiring::agents(settings.agents().list())?;
+    let sample = if sample_wanted { database.insert_sample(&wiring::sample(agents), |_, _| {})? } else { None };
+    let trades = database.read(|r| r.counts())?.trades;
+    let path = settings.database.path.as_written().to_owned();
+    Ok(RecordReport { path, origin: database.origin(), sample_wanted, sample, trades })
+}
+
+/// Has the record know these agents. One that it knows beside them stays, since its trades do; but it is not to run.
+pub(crate) fn register(database: &Database, agents: &[Agent]) -> Result<(), trading_storage::Error> {
+    let agents = wiring::agents(agents)?;
     database.transaction(|tx| {
         agents.iter().try_for_each(|agent| tx.register_agent(agent))?;
-        // One that the settings no longer have stays, since its trades do; but it is not to run.
         let known = |id| agents.iter().any(|agent| agent.id == id);
         for gone in tx.agents()?.into_iter().filter(|agent| agent.enabled && !known(agent.id.clone())) {
             tx.register_agent(&trading_storage::Agent { enabled: false, ..gone })?;
         }
         Ok(())
-    })?;
-    let sample = if sample_wanted { database.insert_sample(&wiring::sample(agents), |_, _| {})? } else { None };
-    let trades = database.read(|r| r.counts())?.trades;
-    let path = settings.database.path.as_written().to_owned();
-    Ok(RecordReport { path, origin: database.origin(), sample_wanted, sample, trades })
+    })
 }

@@ -1,13 +1,19 @@
 //! What the settings mean to each part: the one place where both are known.
 
-use std::{io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, time::Duration};
+mod observers;
+
+pub(crate) use observers::{RetryObserver, StorageObserver};
+
+use std::{io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{TimeDelta, Utc};
 use log::LevelFilter;
-use trading_config::{Agent, Console, Level, Settings};
+use trading_config::{Agent, AgentsWatch, Console, Level, Settings};
 use trading_monitoring::{Check, Metrics, Outcome, ServerOptions, System, SystemOptions, UsageLimits};
 use trading_resilience::retry::{self, Policy};
-use trading_storage::{AgentId, Database, Error, Sample, Sizes};
+use trading_storage::{AgentId, Backup, Database, Error, Sample, Sizes};
+
+use crate::{Handles, task::Tasks};
 
 /// The seed of the sample data. Arbitrary; the same for all, so that people see the same data.
 const SAMPLE_SEED: u64 = 1;
@@ -16,6 +22,7 @@ pub(crate) fn storage(settings: &Settings) -> trading_storage::Options {
     trading_storage::Options {
         readers: settings.database.readers,
         busy_timeout: settings.database.busy_timeout,
+        backups: Some(settings.backup.path.full()),
         ..trading_storage::Options::at(settings.database.full_path())
     }
 }
@@ -75,9 +82,10 @@ pub(crate) fn system(settings: &Settings) -> SystemOptions {
     SystemOptions { data_dir, ..SystemOptions::default() }
 }
 
-pub(crate) fn checks(settings: &Settings, database: &Database, system: &System, metrics: &Metrics) -> Vec<Check> {
+pub(crate) fn checks(handles: &Handles, system: &System, tasks: &Tasks) -> Vec<Check> {
+    let Handles { settings, database, metrics, agents, .. } = handles;
     let interval = settings.monitoring.check_interval;
-    vec![
+    let mut checks = vec![
         database_check(database.clone(), metrics.clone())
             .every(interval)
             // A call waits for the database itself this long; what takes longer hangs.
@@ -85,7 +93,58 @@ pub(crate) fn checks(settings: &Settings, database: &Database, system: &System, 
             .critical(true),
         Check::disk_space(system, UsageLimits::default()).every(interval),
         Check::memory(system, UsageLimits::default()).every(interval),
-    ]
+        configuration_check(agents.clone()).every(interval),
+    ];
+    if settings.backup.enabled {
+        checks.push(backups_check(settings.backup.path.full(), database.instance_id().to_owned()).every(interval));
+    }
+    checks.extend(tasks.probes().into_iter().map(|(name, probe)| Check::new(name, probe).every(interval)));
+    checks
+}
+
+/// How many days may pass without a backup: one was missed.
+const BACKUP_DAYS_MAX: i64 = 2;
+
+fn backups_check(folder: PathBuf, instance_id: String) -> Check {
+    Check::new("backups", move || {
+        let backups = match Backup::list(&folder) {
+            Ok(backups) => backups,
+            Err(error) => return Outcome::unhealthy(error.to_string()),
+        };
+        let ours = |b: &&Backup| b.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
+        let newest = backups.iter().filter(ours).find(|backup| backup.is_proven());
+        let bytes: u64 = backups.iter().map(|backup| backup.size_bytes).sum();
+        let outcome = match newest {
+            // The first one is made a minute after the start; its task tells if that fails.
+            None => Outcome::healthy("there is none yet"),
+            Some(backup) => {
+                let hours = (Utc::now() - backup.created_at).num_hours();
+                let message = format!("the newest is {hours} h old");
+                let outcome =
+                    if hours < BACKUP_DAYS_MAX * 24 { Outcome::healthy(message) } else { Outcome::degraded(message) };
+                outcome.detail("newest", backup.path.display().to_string())
+            }
+        };
+        outcome.detail("backups", backups.len()).detail("bytes", bytes)
+    })
+}
+
+fn configuration_check(agents: Arc<AgentsWatch>) -> Check {
+    Check::new("configuration", move || {
+        let state = agents.state();
+        let current = agents.current();
+        let outcome = match state.rejected {
+            None => Outcome::healthy("the agents file is good"),
+            Some(error) => {
+                Outcome::degraded(format!("the agents stay as they were, since their file is not good: {error}"))
+            }
+        };
+        let outcome = outcome.detail("agents", current.list().len()).detail("callback_panics", state.panics);
+        match state.notify_error {
+            Some(error) => outcome.detail("changes_are_polled_for", error),
+            None => outcome,
+        }
+    })
 }
 
 fn database_check(database: Database, metrics: Metrics) -> Check {
@@ -121,7 +180,7 @@ fn database_check(database: Database, metrics: Metrics) -> Check {
 }
 
 /// The agents of the settings as the record has them.
-pub(crate) fn agents(settings: &Settings) -> Result<Vec<trading_storage::Agent>, Error> {
+pub(crate) fn agents(agents: &[Agent]) -> Result<Vec<trading_storage::Agent>, Error> {
     let agent = |agent: &Agent| {
         Ok(trading_storage::Agent {
             id: AgentId::new(&agent.id)?,
@@ -130,7 +189,7 @@ pub(crate) fn agents(settings: &Settings) -> Result<Vec<trading_storage::Agent>,
             enabled: agent.enabled,
         })
     };
-    settings.agents().list().iter().map(agent).collect()
+    agents.iter().map(agent).collect()
 }
 
 pub(crate) fn sample(agents: Vec<trading_storage::Agent>) -> Sample {

@@ -1,6 +1,7 @@
 //! What a health check is: a name, a probe that looks, and how often and how long it may look.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -70,12 +71,16 @@ pub struct Check {
     pub(crate) every: Duration,
     pub(crate) timeout: Duration,
     pub(crate) critical: bool,
+    pub(crate) failures: u32,
+    pub(crate) successes: u32,
+    pub(crate) initial: Status,
     pub(crate) probe: Probe,
 }
 
-/// How a check looks. An enum, so that a probe that is a future can stand beside the blocking one.
+/// How a check looks.
 pub(crate) enum Probe {
     Blocking(Box<dyn FnMut() -> Outcome + Send>),
+    Async(Box<dyn FnMut() -> Pin<Box<dyn Future<Output = Outcome>>> + Send>),
 }
 
 impl Check {
@@ -89,12 +94,39 @@ impl Check {
     /// The name becomes a part of a path, `/health/{name}`: 1 to 64 ASCII letters, digits, `_`, `-` and `.`, and not
     /// all dots. [`Health::start`](crate::Health::start) refuses others.
     pub fn new(name: impl Into<String>, probe: impl FnMut() -> Outcome + Send + 'static) -> Self {
+        Self::with(name, Probe::Blocking(Box::new(probe)))
+    }
+
+    /// As [`new`](Self::new), of a probe that is a future. It runs on a thread and a tokio runtime of its own, so that it may use sockets and
+    /// timers of tokio, and even block. One that takes longer than its time-out is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trading_monitoring::{Check, Outcome};
+    ///
+    /// let check = Check::new_async("clock", || async {
+    ///     tokio::time::sleep(Duration::from_millis(1)).await;
+    ///     Outcome::healthy("ticks")
+    /// });
+    /// # drop(check);
+    /// ```
+    pub fn new_async<F>(name: impl Into<String>, mut probe: impl FnMut() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Outcome> + 'static,
+    {
+        Self::with(name, Probe::Async(Box::new(move || Box::pin(probe()))))
+    }
+
+    fn with(name: impl Into<String>, probe: Probe) -> Self {
         Self {
             name: name.into(),
             every: Duration::from_secs(30),
             timeout: Duration::from_secs(5),
             critical: false,
-            probe: Probe::Blocking(Box::new(probe)),
+            failures: 1,
+            successes: 1,
+            initial: Status::Unknown,
+            probe,
         }
     }
 
@@ -120,6 +152,28 @@ impl Check {
         self
     }
 
+    /// Sets how many looks in a row must find it unhealthy before it is; before that it is degraded. At least 1, the default. A look
+    /// that hangs counts at once: nothing says that it will ever come back.
+    #[must_use]
+    pub fn failures(mut self, needed: u32) -> Self {
+        self.failures = needed;
+        self
+    }
+
+    /// Sets how many looks in a row must find it better than unhealthy before it is again. At least 1, the default.
+    #[must_use]
+    pub fn successes(mut self, needed: u32) -> Self {
+        self.successes = needed;
+        self
+    }
+
+    /// Sets what it is before the first look has ended. Default [`Status::Unknown`], with which a critical one is not ready.
+    #[must_use]
+    pub fn initially(mut self, status: Status) -> Self {
+        self.initial = status;
+        self
+    }
+
     pub(crate) fn validate(&self) -> Result<(), Error> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         let refuse = |rule| Err(Error::InvalidCheck { name: self.name.clone(), rule });
@@ -132,6 +186,9 @@ impl Check {
         }
         if self.every.is_zero() {
             return refuse("the interval is above zero");
+        }
+        if self.failures == 0 || self.successes == 0 {
+            return refuse("a threshold is at least 1");
         }
         if self.timeout.is_zero() {
             return refuse("the time-out is above zero");
@@ -147,6 +204,9 @@ impl fmt::Debug for Check {
             .field("every", &self.every)
             .field("timeout", &self.timeout)
             .field("critical", &self.critical)
+            .field("failures", &self.failures)
+            .field("successes", &self.successes)
+            .field("initial", &self.initial)
             .finish_non_exhaustive()
     }
 }

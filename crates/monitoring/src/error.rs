@@ -52,9 +52,9 @@ pub enum Error {
         /// The rule that it breaks.
         rule: &'static str,
     },
-    /// What the program adds to the server cannot be reached as it was described.
-    #[error("the extension {prefix:?} is refused: {rule}")]
-    InvalidExtension {
+    /// The pages that the program adds to the server cannot be reached as they were described.
+    #[error("the pages under {prefix:?} are refused: {rule}")]
+    InvalidPages {
         /// Its prefix.
         prefix: String,
         /// The rule that it breaks.
@@ -78,7 +78,7 @@ impl Classify for Error {
             | Self::Sampling { .. }
             | Self::Unprotected { .. }
             | Self::InvalidOption { .. }
-            | Self::InvalidExtension { .. }
+            | Self::InvalidPages { .. }
             | Self::InvalidCheck { .. } => Class::Permanent,
         }
     }

@@ -7,15 +7,17 @@ mod report;
 mod slot;
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
-pub use report::{ComponentReport, Report};
+pub use report::{ComponentReport, Past, Report, Transition};
 
 use crate::check::Probe;
 use crate::error::Error;
@@ -45,18 +47,26 @@ struct Handle {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
     /// Notified when a look begins or ends, when a thread ends, and at shutdown.
     changed: Condvar,
+    observers: Mutex<Vec<Observer>>,
 }
+
+type Observer = Box<dyn FnMut(&Transition) + Send>;
 
 #[derive(Debug)]
 struct State {
     stopping: bool,
     slots: Vec<Slot>,
+    transitions: VecDeque<Transition>,
+    /// The thread that tells of transitions has not ended.
+    watched: bool,
 }
+
+/// How many transitions of all components together are kept.
+const TRANSITIONS: usize = 100;
 
 impl Health {
     /// Starts the checks, each on a thread of its own, and returns at once. Their first look begins now; use
@@ -77,17 +87,57 @@ impl Health {
         }
         let now = Instant::now();
         let slots = checks.iter().map(|check| Slot::new(check, now)).collect();
-        let shared = Arc::new(Shared { state: Mutex::new(State { stopping: false, slots }), changed: Condvar::new() });
+        let state = State { stopping: false, slots, transitions: VecDeque::new(), watched: true };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            observers: Mutex::new(vec![Box::new(log_transition)]),
+        });
         let health = Self { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
-        for (index, check) in checks.into_iter().enumerate() {
-            let name = format!("check-{}", check.name);
+        spawn("health".to_owned(), {
             let shared = Arc::clone(&shared);
-            thread::Builder::new()
-                .name(name.clone())
-                .spawn(move || shared.run(index, check))
-                .map_err(|source| Error::Thread { name, source })?;
+            move || shared.watch()
+        })?;
+        for (index, check) in checks.into_iter().enumerate() {
+            let shared = Arc::clone(&shared);
+            spawn(format!("check-{}", check.name), move || shared.run(index, check))?;
         }
         Ok(health)
+    }
+
+    /// Has `observer` called with each change of a component's status from now on, in order, on a thread of its own: it may block, and no
+    /// check waits for it. It must not wait for the end of the checks. What hangs is told while it hangs. Transitions are in the log
+    /// already, at INFO or WARN.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use trading_monitoring::{Check, Health, Outcome, Status};
+    ///
+    /// let (sender, transitions) = mpsc::channel();
+    /// let (fail, failed) = mpsc::channel::<()>();
+    /// let health = Health::start([Check::new("disk", move || {
+    ///     if failed.recv().is_err() { Outcome::unhealthy("full") } else { Outcome::healthy("") }
+    /// })])?;
+    /// health.observe(move |transition| drop(sender.send((transition.component.clone(), transition.to))));
+    /// drop(fail);
+    /// assert_eq!(transitions.recv()?, ("disk".to_owned(), Status::Unhealthy));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn observe(&self, observer: impl FnMut(&Transition) + Send + 'static) {
+        self.handle.shared.observers().push(Box::new(observer));
+    }
+
+    /// The last 100 transitions of all components, the newest last.
+    #[must_use]
+    pub fn transitions(&self) -> Vec<Transition> {
+        self.handle.shared.lock().transitions.iter().cloned().collect()
+    }
+
+    /// The last 100 results of a component's check, the newest last; `None` if there is no such component.
+    #[must_use]
+    pub fn history(&self, component: &str) -> Option<Vec<Past>> {
+        let state = self.handle.shared.lock();
+        state.slots.iter().find(|slot| slot.name() == component).map(Slot::history)
     }
 
     /// The results as they are now. Waits for no check.
@@ -128,7 +178,7 @@ impl Health {
         loop {
             let left = limit.saturating_sub(start.elapsed());
             let running: Vec<String> = state.slots.iter().filter(|slot| slot.alive).map(Slot::name).collect();
-            if running.is_empty() || left.is_zero() {
+            if (running.is_empty() && !state.watched) || left.is_zero() {
                 return running;
             }
             state = shared.wait(state, left);
@@ -150,7 +200,7 @@ impl Shared {
             if !self.begin(index, start) {
                 break;
             }
-            let outcome = look(&mut check.probe);
+            let outcome = look(&mut check.probe, check.timeout);
             self.finish(index, outcome, start);
             if self.rest(check.every) {
                 break;
@@ -171,15 +221,51 @@ impl Shared {
     }
 
     fn finish(&self, index: usize, outcome: Outcome, start: Instant) {
-        let changed = self.update(index, |slot| slot.finish(outcome, start, Instant::now(), Utc::now()));
-        if let Some(view) = changed {
-            let ComponentReport { name, status, message, .. } = view;
-            if status.works() {
-                log::info!(component = name.as_str(), status = status.as_str(); "{name} is {status}: {message}");
-            } else {
-                log::warn!(component = name.as_str(), status = status.as_str(); "{name} is {status}: {message}");
+        self.update(index, |slot| slot.finish(outcome, start, Instant::now(), Utc::now()));
+    }
+
+    /// Tells of transitions until the checks have ended.
+    fn watch(&self) {
+        let mut state = self.lock();
+        loop {
+            let (now, wall) = (Instant::now(), Utc::now());
+            let told: Vec<Transition> = state.slots.iter_mut().filter_map(|slot| slot.transition(now, wall)).collect();
+            if !told.is_empty() {
+                state.transitions.extend(told.iter().cloned());
+                let surplus = state.transitions.len().saturating_sub(TRANSITIONS);
+                state.transitions.drain(..surplus);
+                // Observers may ask for a report.
+                drop(state);
+                self.tell(&told);
+                state = self.lock();
+                continue;
+            }
+            if state.stopping {
+                state.watched = false;
+                self.changed.notify_all();
+                return;
+            }
+            state = match state.slots.iter().filter_map(|slot| slot.overdue_in(now)).min() {
+                Some(next) => self.wait(state, next),
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn tell(&self, transitions: &[Transition]) {
+        let mut observers = self.observers();
+        for transition in transitions {
+            for observer in observers.iter_mut() {
+                let told = panic::catch_unwind(AssertUnwindSafe(|| observer(transition)));
+                if let Err(panic) = told {
+                    log::error!(component = transition.component.as_str(), panic = panic_text(&*panic); "an observer of transitions panicked");
+                }
             }
         }
+    }
+
+    fn observers(&self) -> MutexGuard<'_, Vec<Observer>> {
+        self.observers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Rests for an interval; says whether the checks are to stop.
@@ -216,11 +302,41 @@ impl Shared {
     }
 }
 
-fn look(probe: &mut Probe) -> Outcome {
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let thread = thread::Builder::new().name(name.clone()).spawn(work);
+    thread.map(drop).map_err(|source| Error::Thread { name, source })
+}
+
+fn log_transition(transition: &Transition) {
+    let Transition { component, from, to, message, critical, .. } = transition;
+    let level = if to.works() { log::Level::Info } else { log::Level::Warn };
+    let (component, from, to, critical) = (component.as_str(), from.as_str(), to.as_str(), *critical);
+    log::log!(level, component, status = to, from, critical; "{component} is {to}: {message}");
+}
+
+fn look(probe: &mut Probe, timeout: Duration) -> Outcome {
     let looked = match probe {
         Probe::Blocking(probe) => panic::catch_unwind(AssertUnwindSafe(probe)),
+        Probe::Async(probe) => panic::catch_unwind(AssertUnwindSafe(|| look_async(&mut **probe, timeout))),
     };
     looked.unwrap_or_else(|panic| Outcome::unhealthy(format!("the check panicked: {}", panic_text(&*panic))))
+}
+
+fn look_async(probe: &mut dyn FnMut() -> Pin<Box<dyn Future<Output = Outcome>>>, timeout: Duration) -> Outcome {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Outcome::unhealthy(format!("cannot run the check: {error}")),
+    };
+    let looked = runtime.block_on(async { tokio::time::timeout(timeout, probe()).await });
+    // What it left in threads of the runtime must not hold up this one.
+    runtime.shutdown_background();
+    looked.unwrap_or_else(|_late| Outcome::unhealthy(format!("did not end within its time-out of {timeout:?}")))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

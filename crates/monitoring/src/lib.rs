@@ -12,10 +12,10 @@ mod system;
 
 pub use check::{Check, Outcome};
 pub use error::Error;
-pub use health::{ComponentReport, Health, Report};
+pub use health::{ComponentReport, Health, Past, Report, Transition};
 pub use lifecycle::{Lifecycle, Phase};
-pub use metrics::{Counter, Gauge, Metrics, MetricsOptions, Timing};
-pub use server::{Extension, Part, Query, Reply, Server, ServerOptions, Site, Sources, Token};
+pub use metrics::{Counter, Family, Gauge, Kind, Metrics, MetricsOptions, Sample, Series, Summary, Timer, Timing};
+pub use server::{Pages, Part, Query, Reply, Server, ServerOptions, Site, Sources, Token};
 pub use status::Status;
 pub use system::{
     CpuReport, DiskReport, DiskSpace, LoadReport, MemoryReport, ProcessReport, SwapReport, System, SystemOptions,

@@ -5,30 +5,49 @@
 
 mod instrument;
 mod name;
+mod quantiles;
+mod ready_made;
 mod registry;
+mod samples;
+mod summary;
 mod text;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use chrono::Utc;
+
 pub use instrument::{Counter, Gauge, Timing};
+pub use ready_made::Timer;
+pub use summary::{Family, Kind, Sample, Series, Summary};
 
 use instrument::Instrument;
 use registry::{Registry, Verdict};
+use samples::Clock;
 
 /// What the metrics may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsOptions {
-    /// How many series there may be: each combination of a name and its labels' values is one. A timing takes about
-    /// 200 bytes, the others less, and its text. Default 1,000 (**source:** arbitrary).
+    /// How many series there may be: each combination of a name and its labels' values is one. A timing takes about 3 kB, the
+    /// others less, and each its samples. Default 1,000 (**source:** arbitrary).
     pub series_max: usize,
     /// How many bytes a series' name and labels may have, as they are rendered. Default 512 (**source:** arbitrary).
     pub series_bytes_max: usize,
+    /// How many recent samples of each series are kept, rounded up to a power of two; 16 bytes each. Default 512 (**source:** arbitrary:
+    /// more than a chart has pixels for, and 8 MiB for 1,000 series).
+    pub samples_max: usize,
+    /// How old a sample may be that is told of. Default 24 h (**source:** the earlier system's).
+    pub sample_age_max: Duration,
 }
 
 impl Default for MetricsOptions {
     fn default() -> Self {
-        Self { series_max: 1_000, series_bytes_max: 512 }
+        Self {
+            series_max: 1_000,
+            series_bytes_max: 512,
+            samples_max: 512,
+            sample_age_max: Duration::from_secs(24 * 3600),
+        }
     }
 }
 
@@ -57,6 +76,7 @@ impl Default for MetricsOptions {
 pub struct Metrics {
     registry: Arc<RwLock<Registry>>,
     refused: Arc<Refused>,
+    sample_age_max: Duration,
 }
 
 /// What there was no room for, by reason.
@@ -71,43 +91,45 @@ impl Metrics {
     /// Starts with no series but its own, `metrics_refused_total`.
     #[must_use]
     pub fn new(options: MetricsOptions) -> Self {
-        let mut registry = Registry::new(options);
+        Self::with_clock(options, &Clock::start())
+    }
+
+    fn with_clock(options: MetricsOptions, clock: &Clock) -> Self {
+        let sample_age_max = options.sample_age_max;
+        let mut registry = Registry::new(options, clock.clone());
         registry.describe(
             "metrics_refused_total",
             "Calls that found no series of their own: too many, too long, or a name of another kind.",
         );
         let mut refused = |reason: &str| {
-            registry.insert("metrics_refused_total", &name::labels(&[("reason", reason)])).unwrap_or_default()
+            registry
+                .insert("metrics_refused_total", &name::labels(&[("reason", reason)]))
+                .unwrap_or_else(|| Counter::new(0, clock.clone()))
         };
         let refused = Refused {
             series_max: refused("series_max"),
             series_bytes_max: refused("series_bytes_max"),
             kind: refused("kind"),
         };
-        Self { registry: Arc::new(RwLock::new(registry)), refused: Arc::new(refused) }
+        Self { registry: Arc::new(RwLock::new(registry)), refused: Arc::new(refused), sample_age_max }
     }
 
     /// A number of things that have happened. Keep the handle where it is counted often.
     #[must_use]
     pub fn counter(&self, name: &str, labels: &[(&str, &str)]) -> Counter {
-        self.series(name, labels)
+        self.find(name, labels)
     }
 
     /// A figure that goes up and down.
     #[must_use]
     pub fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> Gauge {
-        self.series(name, labels)
+        self.find(name, labels)
     }
 
     /// How long something takes, as a histogram of seconds with the bounds [`Timing::BOUNDS`].
     #[must_use]
     pub fn timing(&self, name: &str, labels: &[(&str, &str)]) -> Timing {
-        self.series(name, labels)
-    }
-
-    /// Records how long an operation took, in `execution_time_seconds{operation="…"}`.
-    pub fn record_execution_time(&self, operation: &str, duration: Duration) {
-        self.timing("execution_time", &[("operation", operation)]).record(duration);
+        self.find(name, labels)
     }
 
     /// Says what a metric means, for the line `# HELP`. The name is the one that is rendered, with its ending. A later
@@ -125,7 +147,62 @@ impl Metrics {
         text::render(&self.read())
     }
 
-    fn series<T: Instrument>(&self, name: &str, labels: &[(&str, &str)]) -> T {
+    /// The metrics there are: counters, then gauges, then timings, each by name.
+    #[must_use]
+    pub fn families(&self) -> Vec<Family> {
+        let registry = self.read();
+        let mut families = Vec::new();
+        registry.each_family(|name, kind, series| {
+            let (unit, help) = (summary::unit(name), registry.help(name).unwrap_or_default());
+            families.push(Family { name: name.to_owned(), kind, unit, help, series });
+        });
+        families
+    }
+
+    /// The samples of each series of a metric within the last `window`, and their figures; `None` if there is no metric of that name, which is
+    /// the one that is rendered. Quantiles of all that was ever recorded: [`Timing::quantile`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trading_monitoring::Metrics;
+    ///
+    /// let metrics = Metrics::default();
+    /// metrics.gauge("positions", &[("agent", "nancy_pelosi")]).set(3.0);
+    /// let series = metrics.series("positions", Duration::from_secs(3600)).expect("it was recorded");
+    /// assert_eq!(series[0].labels, [("agent".to_owned(), "nancy_pelosi".to_owned())]);
+    /// assert_eq!((series[0].samples[0].value, series[0].summary.latest), (3.0, Some(3.0)));
+    /// ```
+    #[must_use]
+    pub fn series(&self, name: &str, window: Duration) -> Option<Vec<Series>> {
+        let (kind, found) = self.raw(name, window)?;
+        let now = Utc::now();
+        let labelled = found.iter().map(|(labels, raw)| summary::series(kind, name::parsed(labels), raw, now));
+        Some(labelled.collect())
+    }
+
+    /// The figures of a metric, all its series together, within the last `window`; `None` if there is no metric of that name.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trading_monitoring::Metrics;
+    ///
+    /// let metrics = Metrics::default();
+    /// metrics.record_execution_time("trade_processing", Duration::from_millis(2_500));
+    /// let summary = metrics.summary("execution_time_seconds", Duration::from_secs(3600)).expect("it was recorded");
+    /// assert_eq!((summary.count, summary.p95), (1, Some(2.5)));
+    /// ```
+    #[must_use]
+    pub fn summary(&self, name: &str, window: Duration) -> Option<Summary> {
+        let (kind, found) = self.raw(name, window)?;
+        let raw: Vec<_> = found.into_iter().map(|(_, raw)| raw).collect();
+        Some(Summary::of(kind, &raw))
+    }
+
+    fn raw(&self, name: &str, window: Duration) -> Option<(Kind, Vec<(String, summary::Raw)>)> {
+        self.read().samples(name, window.min(self.sample_age_max))
+    }
+
+    fn find<T: Instrument>(&self, name: &str, labels: &[(&str, &str)]) -> T {
         let name = name::metric(name, T::ENDING);
         let labels = name::labels(labels);
         if let Some(found) = self.read().get(&name, &labels) {
@@ -156,5 +233,38 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new(MetricsOptions::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_is_not_told() {
+        let time = Arc::new(AtomicU64::new(0));
+        let options =
+            MetricsOptions { samples_max: 4, sample_age_max: Duration::from_secs(60), ..MetricsOptions::default() };
+        let metrics = Metrics::with_clock(options, &Clock::Virtual(Arc::clone(&time)));
+        let recorded = metrics.counter("orders", &[("side", "buy")]);
+        recorded.increment(5);
+        time.store(40_000, Ordering::Relaxed);
+        recorded.increment(7);
+        metrics.counter("orders", &[("side", "sell")]).increment(1);
+        let values = |window| -> Vec<Vec<f64>> {
+            let series = metrics.series("orders_total", Duration::from_secs(window)).expect("was recorded");
+            series.into_iter().map(|one| one.samples.iter().map(|sample| sample.value).collect()).collect()
+        };
+        assert_eq!(values(40), [vec![5.0, 12.0], vec![1.0]]);
+        assert_eq!(values(39), [vec![12.0], vec![1.0]]);
+        let summary = metrics.summary("orders_total", Duration::MAX).expect("was recorded");
+        assert_eq!((summary.count, summary.rate, summary.covers), (3, Some(7.0 / 40.0), Duration::from_secs(40)));
+        time.store(61_000, Ordering::Relaxed);
+        assert_eq!(values(3600), [vec![12.0], vec![1.0]], "the first is older than any window may be");
+        time.store(200_000, Ordering::Relaxed);
+        assert_eq!(values(3600).concat(), [0.0; 0]);
+        assert_eq!(recorded.value(), 12, "what it counts is not forgotten");
     }
 }

@@ -5,13 +5,13 @@ mod access;
 mod body;
 mod calls;
 mod connection;
-mod extension;
 mod fresh;
 mod metrics_page;
 mod negotiation;
 mod options;
 mod pace;
 mod page;
+mod pages;
 mod panel;
 mod query;
 mod reply;
@@ -28,8 +28,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-pub use extension::Extension;
 pub use options::{ServerOptions, Token};
+pub use pages::Pages;
 pub use panel::Part;
 pub use query::Query;
 pub use reply::Reply;
@@ -50,7 +50,7 @@ pub struct Sources {
     /// For `/ready`.
     pub lifecycle: Lifecycle,
     /// Routes and panels of the program itself.
-    pub extensions: Vec<Extension>,
+    pub pages: Vec<Pages>,
 }
 
 /// The running server. It stops at [`shutdown`](Self::shutdown), or when it is dropped.

@@ -3,7 +3,9 @@
 mod bad_input;
 mod commands;
 mod embedding;
+mod operations;
 mod smoke;
+mod tasks;
 
 use std::{
     collections::BTreeMap,
@@ -119,8 +121,20 @@ impl Running {
     }
 
     /// Sends a signal and waits for the end: exit code, the rest of standard output, standard error.
-    fn stop(mut self, signal: Signal) -> (Option<i32>, String, String) {
+    fn stop(self, signal: Signal) -> (Option<i32>, String, String) {
         self.signal(signal);
+        self.end()
+    }
+
+    /// As [`stop`](Self::stop), of one that may be ending already.
+    fn stop_if_running(self, signal: Signal) -> (Option<i32>, String, String) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        // It was not waited for, so that the number is still its own.
+        kill_process(pid, signal).expect("it is there, if only as a zombie");
+        self.end()
+    }
+
+    fn end(mut self) -> (Option<i32>, String, String) {
         let (mut stdout, mut stderr) = (String::new(), String::new());
         self.stdout.read_to_string(&mut stdout).expect("is read");
         self.child.stderr.take().expect("it is piped").read_to_string(&mut stderr).expect("is read");

@@ -1,6 +1,6 @@
 //! The main job on real input: start, answer, stop, start again.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -95,6 +95,7 @@ fn it_survives_being_killed() {
 fn it_starts_on_the_files_of_the_earlier_system() {
     let folder = project();
     write(folder.path(), ".env", include_str!("../../../config/tests/it/fixtures/python.env"));
+    fs::set_permissions(folder.path().join(".env"), fs::Permissions::from_mode(0o600)).expect("is set");
     let running = Running::start(folder.path(), &[]);
     assert_eq!(running.json("/health")["status"], "healthy");
     let (code, stdout, stderr) = running.stop(Signal::TERM);

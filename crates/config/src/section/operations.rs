@@ -2,7 +2,8 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
+use chrono::NaiveTime;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Console, Level};
 use crate::{Bytes, ProjectPath, section};
@@ -32,6 +33,8 @@ section! {
     pub struct Backup in "backup" {
         /// If backups are made.
         enabled: bool = "true", variable "DATABASE_BACKUP_ENABLED";
+        /// When one is made each day, in the zone of `scheduling.timezone`.
+        time: NaiveTime = "23:00";
         /// The folder that backups are kept in. A relative path starts at the project root.
         path: ProjectPath = "data/backups";
         /// If backups are compressed.
@@ -68,6 +71,16 @@ section! {
         port: u16 = "8080";
         /// How often the health checks run.
         check_interval: Duration = "10s", from "1s" to "1h";
+        /// What whoever asks from another machine must show, as `Authorization: Bearer TOKEN`.
+        token: Option<SecretString> = "",
+            check |token| token.as_ref().is_none_or(|t| t.expose_secret().len() >= 16), "at least 16 characters, such as `openssl rand -hex 16` gives";
+        /// If it may listen for other machines without a token.
+        allow_unauthenticated: bool = "false";
+    }
+    rules {
+        [host, token, allow_unauthenticated]: |m| m.host.is_loopback() || m.token.is_some() || m.allow_unauthenticated,
+            "whoever reaches an address of this machine could read what it says",
+            "set MONITORING__TOKEN, or MONITORING__ALLOW_UNAUTHENTICATED=true, or MONITORING__HOST=127.0.0.1";
     }
 }
 
@@ -86,6 +99,12 @@ section! {
 section! {
     /// Who is told when something is wrong.
     pub struct Notifications in "notifications" {
+        /// The web address that is posted to, as JSON; needs `webhook_secret`. A secret, since whoever knows it can post too.
+        webhook_url: Option<SecretString> = "",
+            check |url| url.as_ref().is_none_or(|u| is_web_address(u.expose_secret())), "a web address such as https://hooks.example.com/trading";
+        /// The key that each post is signed with (HMAC-SHA-256, as standardwebhooks.com has it).
+        webhook_secret: Option<SecretString> = "",
+            check |key| key.as_ref().is_none_or(|k| k.expose_secret().len() >= 16), "at least 16 characters, such as `openssl rand -hex 16` gives";
         /// If e-mail is sent; needs `smtp_server` and `email`.
         email_enabled: bool = "false", variable "ENABLE_EMAIL_NOTIFICATIONS";
         /// The mail server's name.
@@ -101,6 +120,8 @@ section! {
             check |email| email.as_ref().is_none_or(|e| is_email(e)), "an e-mail address such as operator@example.com";
     }
     rules {
+        [webhook_url, webhook_secret]: |n| n.webhook_url.is_none() || n.webhook_secret.is_some(),
+            "a post is not believed unless it is signed", "set NOTIFICATIONS__WEBHOOK_SECRET as well";
         [email_enabled, smtp_server, email]: |n| !n.email_enabled || (n.smtp_server.is_some() && n.email.is_some()),
             "e-mail needs a server and an address",
             "set SMTP_SERVER and NOTIFICATION_EMAIL, or ENABLE_EMAIL_NOTIFICATIONS=false";
@@ -111,5 +132,11 @@ section! {
 fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(user, host)| {
         !user.is_empty() && !host.is_empty() && !host.contains('@') && !text.contains(char::is_whitespace)
+    })
+}
+
+fn is_web_address(text: &str) -> bool {
+    text.trim().parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some_and(|a| !a.host().is_empty())
     })
 }

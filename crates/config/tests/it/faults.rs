@@ -234,6 +234,29 @@ fn faults_between_two_keys_name_both() {
 }
 
 #[test]
+fn what_others_reach_is_guarded() {
+    let open = [("MONITORING__HOST", "0.0.0.0")];
+    check(
+        &open,
+        &["monitoring.host, monitoring.token, monitoring.allow_unauthenticated: whoever reaches an address of this \
+             machine could read what it says; found \"0.0.0.0\", nothing and \"false\", from variable MONITORING__HOST and \
+             default; set MONITORING__TOKEN, or MONITORING__ALLOW_UNAUTHENTICATED=true, or MONITORING__HOST=127.0.0.1"],
+    );
+    load(&[open[0], ("MONITORING__TOKEN", "0123456789abcdef")]).expect("a token is asked for");
+    load(&[open[0], ("MONITORING__ALLOW_UNAUTHENTICATED", "yes")]).expect("it was said");
+    let webhook = [("NOTIFICATIONS__WEBHOOK_URL", "https://example.com/a")];
+    check(
+        &webhook,
+        &[
+            "notifications.webhook_url, notifications.webhook_secret: a post is not believed unless it is signed; found \
+             a secret and nothing, from variable NOTIFICATIONS__WEBHOOK_URL and default; set NOTIFICATIONS__WEBHOOK_SECRET \
+             as well",
+        ],
+    );
+    load(&[webhook[0], ("NOTIFICATIONS__WEBHOOK_SECRET", "0123456789abcdef")]).expect("it is signed");
+}
+
+#[test]
 fn addresses_are_shown_without_what_may_be_a_secret() {
     for (address, shown) in [
         ("https://user:canary@paper-api.alpaca.markets", "…@paper-api.alpaca.markets"),

@@ -20,6 +20,7 @@ const PATH: &str = "a path, written out: `~` is not expanded, and a NUL is part 
 const TIME: &str = "a time of day such as 09:30";
 const ADDRESS: &str = "an IP address such as 127.0.0.1 or 0.0.0.0, or localhost";
 const WEB: &str = "a web address such as https://paper-api.alpaca.markets, without user, query or fragment";
+const KEY: &str = "at least 16 characters, such as `openssl rand -hex 16` gives";
 const MONEY: &str = "a decimal number such as 100.00";
 
 const DATABASE: &[Row] = &[
@@ -49,6 +50,7 @@ const BACKUP: &[Row] = &[
         &["false", "True", "YES", "no", "on", "off", "1", "0"],
         &[(BOOLEAN, &["", "2", "y"])],
     ),
+    Row("backup.time", "23:00", &["0:00", "23:59:59"], &[(TIME, &["24:00", "late"])]),
     Row("backup.path", "data/backups", &["/mnt/b"], &[(PATH, &["~"])]),
     Row("backup.compress", "false", &["true"], &[(BOOLEAN, &["zstd"])]),
     Row("backup.retention_days", "30", &["1", "3650"], &[(DAYS, &["0", "3651"]), (WHOLE, &["30d"])]),
@@ -142,6 +144,8 @@ const LOGGING: &[Row] = &[
 const MONITORING: &[Row] = &[
     Row("monitoring.host", "127.0.0.1", &["::1"], &[(ADDRESS, &["0.0.0"])]),
     Row("monitoring.port", "8080", &["0", "65535"], &[(PORT, &["http", "65536"])]),
+    Row("monitoring.token", "", &["sixteen letters."], &[(KEY, &["fifteen letters"])]),
+    Row("monitoring.allow_unauthenticated", "false", &["true"], &[(BOOLEAN, &["maybe"])]),
     Row(
         "monitoring.check_interval",
         "10s",
@@ -150,6 +154,13 @@ const MONITORING: &[Row] = &[
     ),
 ];
 const NOTIFICATIONS: &[Row] = &[
+    Row(
+        "notifications.webhook_url",
+        "",
+        &[],
+        &[("a web address such as https://hooks.example.com/trading", &["hooks.example.com", "ftp://example.com"])],
+    ),
+    Row("notifications.webhook_secret", "", &["sixteen letters."], &[(KEY, &["fifteen letters"])]),
     Row("notifications.email_enabled", "false", &["no"], &[(BOOLEAN, &["None"])]),
     Row("notifications.smtp_server", "", &["smtp.example.com"], &[]),
     Row("notifications.smtp_port", "587", &["1", "65535"], &[("from 1 to 65535", &["0"]), (PORT, &["65536"])]),
@@ -195,8 +206,9 @@ fn check(rows: &[Row]) {
                     "" => format!("set {variable}, or leave it empty to do without"),
                     default => format!("for example {variable}={default}"),
                 };
+                let found = if key.secret { "a secret".to_owned() } else { format!("{text:?}") };
                 let expected = format!(
-                    "the configuration has 1 fault\n  {path}: must be {rule}; found {text:?}, from override {path}; {hint}"
+                    "the configuration has 1 fault\n  {path}: must be {rule}; found {found}, from override {path}; {hint}"
                 );
                 assert_eq!(error.to_string(), expected);
             }
@@ -224,6 +236,7 @@ fn backup() {
     let settings = load(&[]).expect("loads");
     assert_eq!(settings.backup.path.full(), settings.root.join("data/backups"));
     assert_eq!((settings.backup.enabled, settings.backup.compress, settings.backup.retention_days), (true, false, 30));
+    assert_eq!(settings.backup.time, NaiveTime::from_hms_opt(23, 0, 0).expect("a time"));
 }
 
 #[test]
@@ -286,6 +299,7 @@ fn monitoring() {
     let monitoring = load(&[]).expect("loads").monitoring.clone();
     assert_eq!((monitoring.host, monitoring.port), (Ipv4Addr::LOCALHOST.into(), 8080));
     assert_eq!(monitoring.check_interval, Duration::from_secs(10));
+    assert!(monitoring.token.is_none() && !monitoring.allow_unauthenticated);
 }
 
 #[test]
@@ -295,4 +309,5 @@ fn notifications() {
     assert_eq!((notifications.email_enabled, notifications.smtp_port), (false, 587));
     assert!(notifications.smtp_server.is_none() && notifications.smtp_username.is_none());
     assert!(notifications.smtp_password.is_none() && notifications.email.is_none());
+    assert!(notifications.webhook_url.is_none() && notifications.webhook_secret.is_none());
 }

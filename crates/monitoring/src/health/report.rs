@@ -43,6 +43,39 @@ pub struct ComponentReport {
     pub duration: Option<Duration>,
 }
 
+/// A result of a check, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// When the look ended.
+    pub time: DateTime<Utc>,
+    /// What was found, which may not have counted yet: see [`Check::failures`](crate::Check::failures).
+    pub status: Status,
+    /// A sentence for people.
+    pub message: String,
+    /// How long the look took.
+    pub duration: Duration,
+}
+
+/// A component whose status has changed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Transition {
+    /// When it was seen.
+    pub time: DateTime<Utc>,
+    /// The check's name.
+    pub component: String,
+    /// What it was; [`Status::Healthy`] before the first result.
+    pub from: Status,
+    /// What it is.
+    pub to: Status,
+    /// A sentence for people.
+    pub message: String,
+    /// Whether the whole is unhealthy when this one is.
+    pub critical: bool,
+    /// Figures and texts for programs.
+    pub details: Map<String, Value>,
+}
+
 impl Report {
     pub(super) fn new(components: Vec<ComponentReport>) -> Self {
         Self { status: overall(&components), components }

@@ -47,6 +47,30 @@ fn escape(text: &mut String, value: &str) {
     }
 }
 
+/// The names and values of labels that [`labels`] rendered.
+pub(super) fn parsed(rendered: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut characters = rendered.chars();
+    loop {
+        let name: String = characters.by_ref().take_while(|character| *character != '=').collect();
+        if name.is_empty() {
+            return found;
+        }
+        // The quote that opens the value.
+        characters.next();
+        let mut value = String::new();
+        while let Some(character) = characters.next().filter(|character| *character != '"') {
+            value.push(match character {
+                '\\' => characters.next().map_or('\\', |escaped| if escaped == 'n' { '\n' } else { escaped }),
+                other => other,
+            });
+        }
+        found.push((name, value));
+        // The comma.
+        characters.next();
+    }
+}
+
 fn sanitised(name: &str, also: impl Fn(u8) -> bool) -> Cow<'_, str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || also(byte);
     let begins_well = name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
@@ -76,6 +100,15 @@ mod tests {
     #[track_caller]
     fn check_labels(given: &[(&str, &str)], expected: &str) {
         assert_eq!(labels(given), expected);
+    }
+
+    #[test]
+    fn what_was_rendered_can_be_read() {
+        for given in [&[][..], &[("a", "b")], &[("a", "x,y=\"z\"}"), ("b", ""), ("c", "\\n\n\\"), ("d", "größe")]] {
+            let read = parsed(&labels(given));
+            let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(read, given);
+        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Which series there are, and whether there is room for one more.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use super::MetricsOptions;
 use super::instrument::{Counter, Gauge, Instrument, Timing};
+use super::samples::Clock;
+use super::summary::{Kind, Raw};
 
 /// The series of each name of one kind, by their labels as rendered.
 pub(super) type Families<T> = BTreeMap<String, BTreeMap<String, T>>;
@@ -13,6 +16,7 @@ const OVERFLOW: &str = "overflow=\"true\"";
 #[derive(Debug)]
 pub(super) struct Registry {
     options: MetricsOptions,
+    clock: Clock,
     series: usize,
     /// Each name that is rendered.
     claimed: HashSet<String>,
@@ -38,8 +42,8 @@ pub(super) enum Verdict {
 }
 
 impl Registry {
-    pub(super) fn new(options: MetricsOptions) -> Self {
-        Self { options, series: 0, claimed: HashSet::new(), help: HashMap::new(), tables: Tables::default() }
+    pub(super) fn new(options: MetricsOptions, clock: Clock) -> Self {
+        Self { options, clock, series: 0, claimed: HashSet::new(), help: HashMap::new(), tables: Tables::default() }
     }
 
     pub(super) fn describe(&mut self, name: &'static str, help: &'static str) {
@@ -48,6 +52,29 @@ impl Registry {
 
     pub(super) fn help(&self, name: &str) -> Option<&'static str> {
         self.help.get(name).copied()
+    }
+
+    /// Tells of each name its kind, and how many series it has.
+    pub(super) fn each_family<'r>(&'r self, mut tell: impl FnMut(&'r str, Kind, usize)) {
+        fn all<'r, T: Instrument + 'r>(tables: &'r Tables, tell: &mut impl FnMut(&'r str, Kind, usize)) {
+            T::families(tables).iter().for_each(|(name, family)| tell(name, T::KIND, family.len()));
+        }
+        all::<Counter>(&self.tables, &mut tell);
+        all::<Gauge>(&self.tables, &mut tell);
+        all::<Timing>(&self.tables, &mut tell);
+    }
+
+    /// The samples of each series of a name, by its labels as rendered.
+    pub(super) fn samples(&self, name: &str, window: Duration) -> Option<(Kind, Vec<(String, Raw)>)> {
+        fn of<T: Instrument>(tables: &Tables, name: &str, window: Duration) -> Option<(Kind, Vec<(String, Raw)>)> {
+            let family = T::families(tables).get(name)?;
+            let series = family.iter().map(|(labels, series)| (labels.clone(), series.samples(window)));
+            Some((T::KIND, series.collect()))
+        }
+        let tables = &self.tables;
+        let counter = || of::<Counter>(tables, name, window);
+        let gauge = || of::<Gauge>(tables, name, window);
+        counter().or_else(gauge).or_else(|| of::<Timing>(tables, name, window))
     }
 
     pub(super) fn get<T: Instrument>(&self, name: &str, labels: &str) -> Option<T> {
@@ -75,7 +102,7 @@ impl Registry {
             Verdict::TooMany | Verdict::TooLong if known => self.insert(name, OVERFLOW),
             Verdict::TooMany | Verdict::TooLong | Verdict::OtherKind => None,
         };
-        (series.unwrap_or_default(), verdict)
+        (series.unwrap_or_else(|| T::new(0, self.clock.clone())), verdict)
     }
 
     /// Makes the series if it is not there, whatever room there is; `None` when the name is another metric's.
@@ -90,7 +117,8 @@ impl Registry {
         if !family.contains_key(labels) {
             self.series += 1;
         }
-        Some(family.entry(labels.to_owned()).or_default().clone())
+        let make = || T::new(self.options.samples_max, self.clock.clone());
+        Some(family.entry(labels.to_owned()).or_insert_with(make).clone())
     }
 
     fn is_claimed<T: Instrument>(&self, name: &str) -> bool {

@@ -15,10 +15,11 @@ pub(super) enum Route<'a> {
     Metrics,
     System,
     Panels,
+    Transitions,
 }
 
 /// The paths, with what they say, as the index lists them.
-pub(super) const ENDPOINTS: [(&str, &str); 9] = [
+pub(super) const ENDPOINTS: [(&str, &str); 10] = [
     ("/", "the page for people; this list with ?format=json"),
     ("/ping", "the server answers"),
     ("/live", "the process lives; looks at nothing else"),
@@ -28,6 +29,7 @@ pub(super) const ENDPOINTS: [(&str, &str); 9] = [
     ("/metrics", "metrics for Prometheus, or as JSON"),
     ("/system", "processors, memory, disk and this process"),
     ("/panels", "what the program adds to the page"),
+    ("/transitions", "changes of components' status"),
 ];
 
 impl<'a> Route<'a> {
@@ -41,6 +43,7 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             "/system" => Self::System,
             "/panels" => Self::Panels,
+            "/transitions" => Self::Transitions,
             other => match other.strip_prefix("/health/") {
                 Some(component) => Self::Component(component),
                 None => Self::Asset(Asset::of(other)?),
@@ -61,6 +64,7 @@ impl<'a> Route<'a> {
             Self::Metrics => 6,
             Self::System => 7,
             Self::Panels => 8,
+            Self::Transitions => 9,
         }
     }
 }

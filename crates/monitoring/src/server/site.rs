@@ -19,8 +19,8 @@ use tokio::net::TcpListener;
 
 use super::access::{Access, Sight, TOKEN_NEEDED};
 use super::calls::Calls;
-use super::extension::{AddedPanel, AddedRoute, Call, Draw, Extension};
 use super::fresh::{Fresh, working};
+use super::pages::{AddedPanel, AddedRoute, Call, Draw, Pages};
 use super::query::Query;
 use super::reply::Reply;
 use super::route::{ENDPOINTS, Route};
@@ -46,7 +46,7 @@ use crate::{Gauge, Health, Metrics};
 ///     health: Health::start([])?,
 ///     system: System::start(SystemOptions::default())?,
 ///     lifecycle: Lifecycle::default(),
-///     extensions: Vec::new(),
+///     pages: Vec::new(),
 /// };
 /// let site = Site::new(ServerOptions::default(), sources)?;
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -98,11 +98,11 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] when a number is zero that may not be, [`Error::InvalidExtension`] when an extension's
-    /// prefix or route is not one, is there twice, or is the server's own.
+    /// [`Error::InvalidOption`] when a number is zero that may not be, [`Error::InvalidPages`] when a prefix or a
+    /// route of added pages is not one, is there twice, or is the server's own.
     pub fn new(options: ServerOptions, mut sources: Sources) -> Result<Self, Error> {
         options.check_numbers()?;
-        Extension::check_all(&sources.extensions)?;
+        Pages::check_all(&sources.pages)?;
         let metrics = sources.metrics.clone();
         SystemReport::describe(&metrics);
         metrics.describe("http_connections", "Open connections to the health server.");
@@ -112,7 +112,7 @@ impl Site {
         let mut endpoints: Vec<(String, String)> =
             ENDPOINTS.iter().map(|(path, says)| ((*path).to_owned(), (*says).to_owned())).collect();
         let (mut added, mut panels) = (HashMap::new(), Vec::new());
-        for Extension { prefix, routes, panels: drawn } in sources.extensions.drain(..) {
+        for Pages { prefix, routes, panels: drawn } in sources.pages.drain(..) {
             for AddedRoute { path, says, call } in routes {
                 added.insert(path.clone(), (endpoints.len(), call));
                 endpoints.push((path, says));
@@ -250,6 +250,7 @@ impl Site {
                 sources.system.report().record(&self.inner.metrics);
                 metrics_page::reply(&self.inner.metrics, head)
             }
+            Route::Transitions => Reply::json(&body::transitions(&sources.health.transitions())),
             Route::System => Reply::json(&body::system(&sources.system.report())),
             Route::Panels => self.panels().await,
         }
@@ -309,7 +310,9 @@ impl Way<'_> {
 fn component(health: &Health, name: &str) -> Reply {
     let report = health.report();
     if let Some(component) = report.component(name) {
-        return Reply::json(&body::component(component)).status(working(component.status.works()));
+        let history = health.history(name).unwrap_or_default();
+        return Reply::json(&body::component_with_history(component, &history))
+            .status(working(component.status.works()));
     }
     let known: Vec<&str> = report.components.iter().map(|component| component.name.as_str()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };

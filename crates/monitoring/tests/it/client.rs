@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use trading_monitoring::{
-    Check, Extension, Health, Lifecycle, Metrics, Server, ServerOptions, Sources, System, SystemOptions,
+    Check, Health, Lifecycle, Metrics, Pages, Server, ServerOptions, Sources, System, SystemOptions,
 };
 
 /// Only reached when something is broken: then a test fails, and does not hang.
@@ -37,7 +37,7 @@ impl Fixture {
     pub(crate) fn extended(
         options: ServerOptions,
         checks: impl IntoIterator<Item = Check>,
-        extensions: impl IntoIterator<Item = Extension>,
+        pages: impl IntoIterator<Item = Pages>,
     ) -> Self {
         let data_dir = tempfile::tempdir().expect("a temporary folder");
         let (metrics, lifecycle) = (Metrics::default(), Lifecycle::default());
@@ -49,7 +49,7 @@ impl Fixture {
             health: health.clone(),
             system,
             lifecycle: lifecycle.clone(),
-            extensions: extensions.into_iter().collect(),
+            pages: pages.into_iter().collect(),
         };
         let server = Server::start(options, sources).expect("starts");
         assert!(health.wait_first(NEVER));

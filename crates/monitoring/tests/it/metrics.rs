@@ -199,3 +199,46 @@ fn recording_and_rendering_never_wait_for_each_other_for_ever() {
         .sum();
     assert_eq!(orders, count, "the overflow included");
 }
+
+#[test]
+fn what_there_is_can_be_asked() {
+    let metrics = Metrics::default();
+    metrics.describe("database_file_bytes", "Size of the database file.");
+    metrics.gauge("database_file_bytes", &[]).set(7.0);
+    metrics.record_trade_execution("nancy_pelosi", "NVDA", true);
+    metrics.record_trade_execution("nancy_pelosi", "NVDA", false);
+    metrics.record_execution_time("trade_processing", Duration::from_millis(2_500));
+    let told: Vec<_> = metrics
+        .families()
+        .into_iter()
+        .filter(|family| !family.name.starts_with("metrics_"))
+        .map(|family| {
+            format!("{} {} {:?} {} {}", family.name, family.kind.as_str(), family.unit, family.series, family.help)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "trade_executions_total counter \"\" 2 ",
+            "database_file_bytes gauge \"bytes\" 1 Size of the database file.",
+            "execution_time_seconds timing \"seconds\" 1 ",
+        ]
+    );
+    assert_eq!((metrics.series("nothing", Duration::MAX), metrics.summary("nothing", Duration::MAX)), (None, None));
+}
+
+#[test]
+fn a_timed_operation_is_a_success_or_not() {
+    let metrics = Metrics::default();
+    let number = |text: &str| metrics.timed("parse", || text.parse::<u32>());
+    assert_eq!(number("7"), Ok(7));
+    assert!(number("x").is_err());
+    let panicking =
+        std::panic::AssertUnwindSafe(|| metrics.timed("parse", || -> Result<(), ()> { panic!("expected here") }));
+    assert!(std::panic::catch_unwind(panicking).is_err());
+    let outcome = |success| metrics.counter("operations", &[("operation", "parse"), ("success", success)]).value();
+    assert_eq!((outcome("true"), outcome("false")), (1, 2));
+    assert_eq!(metrics.summary("execution_time_seconds", Duration::MAX).expect("is timed").count, 3);
+    let timing = metrics.timing("execution_time", &[("operation", "parse")]);
+    assert!(timing.quantile(0.5).expect("three were timed") < Duration::from_secs(1));
+}

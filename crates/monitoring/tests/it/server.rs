@@ -17,7 +17,7 @@ fn sources() -> Result<Sources, Error> {
         health: Health::start([])?,
         system: System::start(SystemOptions::default())?,
         lifecycle: Lifecycle::default(),
-        extensions: Vec::new(),
+        pages: Vec::new(),
     })
 }
 

@@ -1,0 +1,204 @@
+//! Who is told when something is wrong: one message a change, never more than a few an hour, and nobody waits for it.
+
+mod channel;
+#[cfg(feature = "email")]
+mod email;
+mod ledger;
+mod webhook;
+
+use std::{
+    fmt, io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use trading_config::Settings;
+use trading_monitoring::{Metrics, Status};
+use trading_resilience::Cancel;
+
+use channel::Channel;
+use ledger::Ledger;
+
+/// How many changes may wait to be looked at. More is dropped and counted; arbitrary, and far above the number of components.
+const QUEUE: usize = 256;
+
+/// How something is now, as people are told it.
+///
+/// ```
+/// use trading_app::{Notification, monitoring::Status};
+///
+/// let changed = Notification::new("quiver", Status::Unhealthy, "the key is refused").detail("status", 401);
+/// # drop(changed);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    pub(crate) subject: String,
+    pub(crate) status: Status,
+    pub(crate) message: String,
+    pub(crate) details: Map<String, Value>,
+    pub(crate) time: DateTime<Utc>,
+}
+
+impl Notification {
+    /// Says how `subject`, a component or a task, is now, with a sentence for people. No secrets: it leaves the machine.
+    pub fn new(subject: impl Into<String>, status: Status, message: impl Into<String>) -> Self {
+        Self { subject: subject.into(), status, message: message.into(), details: Map::new(), time: Utc::now() }
+    }
+
+    /// Adds a figure or a text that programs can read. A second one of the same key replaces the first.
+    #[must_use]
+    pub fn detail(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.details.insert(key.into(), value.into());
+        self
+    }
+}
+
+/// Tells people how things are, by the webhook and the e-mail of the settings, and by a log line where neither is set.
+///
+/// A subject is told of when its status is another than was last told of it, at most once in five minutes, and all together at most
+/// 30 times an hour; what could not be told waits, and the latest wins. A message that cannot be delivered is tried again for five
+/// minutes, and then with the next change or five minutes later. Clones tell the same people.
+#[derive(Clone)]
+pub struct Notifier {
+    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    dropped: AtomicU64,
+    cancel: Cancel,
+    ended: Mutex<Receiver<()>>,
+}
+
+enum Message {
+    Changed(Box<Notification>),
+    Stop,
+}
+
+impl Notifier {
+    pub(crate) fn start(settings: &Settings, metrics: &Metrics) -> io::Result<Self> {
+        Self::start_with(channel::channels(settings), metrics.clone())
+    }
+
+    fn start_with(channels: Vec<Box<dyn Channel>>, metrics: Metrics) -> io::Result<Self> {
+        let (queue, received) = mpsc::sync_channel(QUEUE);
+        let (end, ended) = mpsc::channel();
+        let cancel = Cancel::new();
+        let shared = Arc::new(Shared { dropped: AtomicU64::new(0), cancel: cancel.clone(), ended: Mutex::new(ended) });
+        metrics.describe("notifications_total", "Messages to people, by channel and success.");
+        thread::Builder::new().name("notifier".to_owned()).spawn(move || {
+            let mut teller = Teller { channels, ledger: Ledger::default(), metrics, cancel };
+            teller.run(&received);
+            // Nobody waits any more if the app was dropped meanwhile.
+            let _nobody = end.send(());
+        })?;
+        Ok(Self { queue, shared })
+    }
+
+    /// Takes note of how something is, and returns at once.
+    pub fn notify(&self, notification: Notification) {
+        if let Err(refused) = self.queue.try_send(Message::Changed(Box::new(notification)))
+            && let mpsc::TrySendError::Full(_) = refused
+        {
+            let dropped = self.shared.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+            log::error!(dropped; "a notification was dropped: too many wait to be sent");
+        }
+    }
+
+    /// Ends what is being told, and waits for it; `false` if it did not end in time.
+    pub(crate) fn shutdown(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        // It looks at the queue before it looks for the end, so that what came before is seen.
+        if self.queue.try_send(Message::Stop).is_err() {
+            self.shared.cancel.cancel();
+        }
+        let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        // Half of the time is for a delivery that is under way.
+        if ended.recv_timeout(limit / 2).is_ok() {
+            return true;
+        }
+        self.shared.cancel.cancel();
+        ended.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok()
+    }
+}
+
+impl fmt::Debug for Notifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notifier").finish_non_exhaustive()
+    }
+}
+
+/// What is told to whom, on its thread.
+struct Teller {
+    channels: Vec<Box<dyn Channel>>,
+    ledger: Ledger,
+    metrics: Metrics,
+    cancel: Cancel,
+}
+
+impl Teller {
+    fn run(&mut self, received: &Receiver<Message>) {
+        loop {
+            let now = Instant::now();
+            let message = match self.ledger.next_due(now) {
+                Some(due) => match received.recv_timeout(due.saturating_duration_since(now)) {
+                    Ok(message) => Some(message),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                },
+                None => match received.recv() {
+                    Ok(message) => Some(message),
+                    Err(_) => return,
+                },
+            };
+            let stops = match message {
+                Some(Message::Changed(notification)) => {
+                    self.ledger.note(*notification);
+                    false
+                }
+                Some(Message::Stop) => true,
+                None => false,
+            };
+            self.tell_what_is_due();
+            if stops || self.cancel.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    fn tell_what_is_due(&mut self) {
+        while !self.cancel.is_cancelled()
+            && let Some(told) = self.ledger.take_due(Instant::now())
+        {
+            let delivered = self.deliver(&told);
+            self.ledger.told(told, delivered, Instant::now());
+        }
+    }
+
+    /// By every channel; well if one of them took it.
+    fn deliver(&mut self, told: &ledger::Told) -> bool {
+        let mut delivered = false;
+        for channel in &mut self.channels {
+            let done = channel.deliver(told, &self.cancel);
+            let success = if done.is_ok() { "true" } else { "false" };
+            self.metrics
+                .counter("notifications_total", &[("channel", channel.name()), ("success", success)])
+                .increment(1);
+            match done {
+                Ok(()) => delivered = true,
+                Err(error) => {
+                    let (channel, subject) = (channel.name(), told.notification.subject.as_str());
+                    log::error!(channel, subject, error; "a notification could not be delivered");
+                }
+            }
+        }
+        delivered
+    }
+}

@@ -1,0 +1,132 @@
+//! What an app does by itself, beside what it is asked.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{TimeDelta, Utc};
+use trading_config::Settings;
+use trading_storage::{Backup, BackupOptions, Database};
+
+use crate::{Handles, Task, TaskContext, TaskError, record, wiring::StorageObserver};
+
+/// How often the head of the chain is written beside the database, if there is something new.
+const ANCHOR: Duration = Duration::from_secs(60);
+
+/// How often it is asked if the write-ahead log should be folded into the file.
+const CHECKPOINT: Duration = Duration::from_secs(30);
+
+/// How often it is asked if the agents are other ones.
+const AGENTS: Duration = Duration::from_secs(1);
+
+/// How long after the start a backup that was missed is made: the start has enough to do.
+const MISSED_BACKUP: TimeDelta = TimeDelta::seconds(60);
+
+/// How much of a large task may pass without a sign of life: an hour, for a record of many gigabytes on a slow disk.
+const LONG: Duration = Duration::from_secs(3600);
+
+pub(crate) fn all(settings: &Settings, database: &Database, commits: &Arc<StorageObserver>) -> Vec<Task> {
+    let mut tasks = vec![
+        Task::every("agents", AGENTS, agents()),
+        Task::every("anchoring", ANCHOR, anchoring()),
+        Task::every("checkpoint", CHECKPOINT, checkpoint(Arc::clone(commits))),
+    ];
+    if settings.backup.enabled {
+        tasks.extend([backup(settings, database), proof(settings)]);
+    }
+    tasks
+}
+
+/// Registers the agents of the file in the record, as the file changes.
+fn agents() -> impl FnMut(&TaskContext) -> Result<(), TaskError> + Send + 'static {
+    let mut registered = None;
+    move |context| {
+        let Handles { settings, database, agents, .. } = context.handles();
+        let current = agents.current();
+        let known = registered.get_or_insert_with(|| Arc::new(settings.agents().clone()));
+        if **known != *current {
+            record::register(database, current.list())?;
+            let ids = |agents: &trading_config::Agents| -> BTreeSet<String> {
+                agents.list().iter().map(|agent| agent.id.clone()).collect()
+            };
+            let (before, after) = (ids(known), ids(&current));
+            let join =
+                |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join(", ");
+            let (added, removed) = (join(&after, &before), join(&before, &after));
+            log::info!(target: "agents", agents = current.list().len(), added, removed; "the agents are other ones now");
+            *known = current;
+        }
+        Ok(())
+    }
+}
+
+fn anchoring() -> impl FnMut(&TaskContext) -> Result<(), TaskError> + Send + 'static {
+    let mut anchored = None;
+    move |context| {
+        let database = context.handles().database();
+        if anchored.as_ref() != Some(&database.head()) {
+            anchored = Some(database.anchor()?);
+        }
+        Ok(())
+    }
+}
+
+/// Folds the write-ahead log into the file while nobody writes, so that neither the log grows nor a writer has to do it.
+fn checkpoint(commits: Arc<StorageObserver>) -> impl FnMut(&TaskContext) -> Result<(), TaskError> + Send + 'static {
+    let mut seen = 0;
+    move |context| {
+        let database = context.handles().database();
+        let now = commits.commits();
+        let idle = now == seen;
+        seen = now;
+        if idle && database.sizes()?.wal_bytes > 0 {
+            database.checkpoint()?;
+        }
+        Ok(())
+    }
+}
+
+fn backup(settings: &Settings, database: &Database) -> Task {
+    let (time, zone) = (settings.backup.time, settings.scheduling.timezone);
+    let task = Task::daily("backup", time, zone, make_backup).silent_for_at_most(LONG);
+    // One that fails to be read counts as none, and the task says why.
+    let newest = Backup::newest_proven(settings.backup.path.full()).ok().flatten();
+    let ours = newest
+        .filter(|backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == database.instance_id()));
+    let missed = ours.is_none_or(|backup| Utc::now() - backup.created_at > TimeDelta::days(1));
+    if missed { task.first_at(Utc::now() + MISSED_BACKUP) } else { task }
+}
+
+fn make_backup(context: &TaskContext) -> Result<(), TaskError> {
+    let Handles { settings, database, .. } = context.handles();
+    let folder = settings.backup.path.full();
+    let options = BackupOptions { compress: settings.backup.compress, ..BackupOptions::to(&folder) };
+    let began = Instant::now();
+    let made = database.backup(&options, |_| context.beat())?;
+    let took_ms = began.elapsed().as_millis();
+    log::info!(path:% = made.path.display(), bytes = made.size_bytes, took_ms; "backup made and proven");
+    let removed = Backup::prune(&folder, database.instance_id(), settings.backup.retention_days, Utc::now())?;
+    for path in removed {
+        log::info!(path:% = path.display(), days = settings.backup.retention_days; "backup removed, as old as that");
+    }
+    Ok(())
+}
+
+/// Reads the newest backup again, twelve hours after it was made: what the disk gives back then is what it would give back when it is
+/// needed.
+fn proof(settings: &Settings) -> Task {
+    let time = settings.backup.time.overflowing_add_signed(TimeDelta::hours(12)).0;
+    let prove = |context: &TaskContext| {
+        let folder = context.handles().settings().backup.path.full();
+        let Some(newest) = Backup::newest_proven(&folder)? else {
+            return Err(format!("there is no backup in {}", folder.display()).into());
+        };
+        let began = Instant::now();
+        newest.verify(None, |_| context.beat())?;
+        log::info!(path:% = newest.path.display(), took_ms = began.elapsed().as_millis(); "backup proven again");
+        Ok(())
+    };
+    Task::daily("backup_proof", time, settings.scheduling.timezone, prove).silent_for_at_most(LONG)
+}

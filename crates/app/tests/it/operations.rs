@@ -1,0 +1,130 @@
+//! How it is operated: signals, the service manager, limits of the system, people to be told.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
+    path::Path,
+    time::Duration,
+};
+
+use rustix::process::Signal;
+
+use crate::{Running, project, run, text, tree, write};
+
+/// What a service manager is told, on a socket as systemd has one.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn at(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).expect("binds");
+        socket.set_read_timeout(Some(Duration::from_secs(30))).expect("is set");
+        Self(socket)
+    }
+
+    fn told(&self) -> String {
+        let mut message = [0; 256];
+        let length = self.0.recv(&mut message).expect("something is told in time");
+        String::from_utf8_lossy(message.get(..length).expect("as long as was said")).trim_end().to_owned()
+    }
+}
+
+#[test]
+fn the_service_manager_knows_how_it_is() {
+    let folder = project();
+    let socket = folder.path().join("notify");
+    let manager = Manager::at(&socket);
+    let variables =
+        [("NOTIFY_SOCKET", socket.to_str().expect("a text")), ("WATCHDOG_USEC", "100000"), ("LOGGING__CONSOLE", "off")];
+    let running = Running::start(folder.path(), &variables);
+    assert_eq!(manager.told(), "READY=1");
+    assert_eq!(manager.told(), "WATCHDOG=1");
+    assert_eq!(manager.told(), "WATCHDOG=1");
+    running.signal(Signal::HUP);
+    let mut told = manager.told();
+    while told == "WATCHDOG=1" {
+        told = manager.told();
+    }
+    assert!(told.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{told}");
+    while told != "READY=1" {
+        told = manager.told();
+    }
+    let (code, ..) = running.stop(Signal::TERM);
+    assert_eq!(code, Some(0));
+    while told != "STOPPING=1" {
+        told = manager.told();
+    }
+}
+
+#[test]
+fn a_hangup_reads_the_agents_again() {
+    let folder = project();
+    let running = Running::start(folder.path(), &[]);
+    write(folder.path(), "config/agents.json", r#"{"agents": [{"id": "a", "name": "A", "type": "technical"}]}"#);
+    running.signal(Signal::HUP);
+    // It may still be at it when the next signal comes.
+    let log = folder.path().join("logs/trading_automation.log");
+    while !fs::read_to_string(&log).expect("is read").contains("agents file read again") {
+        std::thread::yield_now();
+    }
+    assert_eq!(running.stop(Signal::TERM).0, Some(0));
+    let log = fs::read_to_string(&log).expect("is read");
+    let line = log.lines().find(|line| line.contains("agents file read again")).expect("is there");
+    assert!(line.contains("\"agents\":1"), "{line}");
+}
+
+#[test]
+fn asked_twice_it_still_ends_well() {
+    let folder = project();
+    let running = Running::start(folder.path(), &[]);
+    running.signal(Signal::TERM);
+    // It may have ended by the first.
+    let (code, ..) = running.stop_if_running(Signal::INT);
+    assert_eq!(code, Some(0));
+    assert!(!folder.path().join("data/trading_automation.db-wal").exists(), "the record was closed in order");
+}
+
+#[test]
+fn what_it_makes_is_for_its_user_alone() {
+    let folder = project();
+    assert_eq!(Running::start(folder.path(), &[]).stop(Signal::TERM).0, Some(0));
+    for path in tree(folder.path()).into_keys().filter(|path| !path.starts_with(folder.path().join("config"))) {
+        let mode = fs::metadata(&path).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn a_limit_of_open_files_that_is_too_low() {
+    let folder = project();
+    let before = tree(folder.path());
+    let shell = |limits: &str| {
+        let mut command = std::process::Command::new("sh");
+        let script = format!("{limits}; exec \"$0\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_trading")]).current_dir(folder.path()).env_clear();
+        command.env("MONITORING__PORT", "0").output().expect("runs")
+    };
+    let output = shell("ulimit -n 64");
+    let expected = "error: this machine is not ready\n  only 64 files may be open at once, and 256 are needed; raise the limit: \
+                    `ulimit -n 1024`, or LimitNOFILE=1024 in the systemd unit\n";
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), expected));
+    assert_eq!(tree(folder.path()), before, "nothing was made");
+}
+
+#[test]
+fn a_limit_of_file_sizes_ends_nothing() {
+    let folder = project();
+    drop(run(folder.path(), &[], &["init-db"]));
+    // In blocks of 512 bytes: less than the log folder will hold, and more than the database has.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 1000; exec \"$0\"", env!("CARGO_BIN_EXE_trading")]);
+    command.current_dir(folder.path()).env_clear().env("MONITORING__PORT", "0").env("LOG_LEVEL", "ERROR");
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("starts");
+    let mut banner = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("is piped"));
+    while !banner.contains("stop  ") && stdout.read_line(&mut banner).expect("is read") > 0 {}
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+    rustix::process::kill_process(pid, Signal::XFSZ).expect("it runs");
+    rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}

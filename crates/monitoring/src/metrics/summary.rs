@@ -1,0 +1,188 @@
+//! What was recorded of late, as figures.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What kind of figure a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number of things that have happened.
+    Counter,
+    /// A figure that goes up and down.
+    Gauge,
+    /// How long something takes.
+    Timing,
+}
+
+impl Kind {
+    /// The word used in JSON: `counter`, `gauge` or `timing`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Timing => "timing",
+        }
+    }
+}
+
+/// A metric, with all its series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Family {
+    /// Its name as rendered.
+    pub name: String,
+    /// What kind of figure it is.
+    pub kind: Kind,
+    /// What its name says that it is measured in: `seconds`, `bytes`, `ratio` or nothing.
+    pub unit: &'static str,
+    /// What [`describe`](crate::Metrics::describe) said; empty without.
+    pub help: &'static str,
+    /// How many series it has.
+    pub series: usize,
+}
+
+/// A figure and its time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// When it was recorded, to a few milliseconds.
+    pub time: DateTime<Utc>,
+    /// In the metric's unit; of a counter its total by then.
+    pub value: f64,
+}
+
+/// The recent samples of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its labels, ordered by name.
+    pub labels: Vec<(String, String)>,
+    /// The oldest first.
+    pub samples: Vec<Sample>,
+    /// The figures of these samples.
+    pub summary: Summary,
+}
+
+/// The figures of some samples, in the metric's unit. All are `None` where there are no samples.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Summary {
+    /// How many samples there are.
+    pub count: u64,
+    /// The lowest.
+    pub min: Option<f64>,
+    /// The highest.
+    pub max: Option<f64>,
+    /// Their mean.
+    pub mean: Option<f64>,
+    /// The last.
+    pub latest: Option<f64>,
+    /// Half of them are not above this one.
+    pub p50: Option<f64>,
+    /// 95 of 100 are not above this one.
+    pub p95: Option<f64>,
+    /// 99 of 100 are not above this one.
+    pub p99: Option<f64>,
+    /// By how much a counter grew each second, or how many timings there were each second, since the first of them. `None` for a
+    /// gauge, and with fewer than two.
+    pub rate: Option<f64>,
+    /// How far back the samples go: less than was asked for where there were more than are kept, or none as old.
+    pub covers: Duration,
+}
+
+pub(super) type Raw = Vec<(Duration, f64)>;
+
+/// With the wall clock, for which the age of a sample is a time.
+pub(super) fn series(kind: Kind, labels: Vec<(String, String)>, raw: &Raw, now: DateTime<Utc>) -> Series {
+    let time = |age: Duration| TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age)).unwrap_or(now);
+    let samples = raw.iter().map(|(age, value)| Sample { time: time(*age), value: *value }).collect();
+    Series { labels, samples, summary: Summary::of(kind, std::slice::from_ref(raw)) }
+}
+
+impl Summary {
+    /// Of the samples of several series, each with the oldest first.
+    #[expect(clippy::cast_precision_loss, reason = "no ring has 2^53 samples")]
+    pub(super) fn of(kind: Kind, series: &[Raw]) -> Self {
+        let mut values: Vec<f64> = series.iter().flatten().map(|(_, value)| *value).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |part: f64| {
+            let rank = (part * values.len() as f64).ceil();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the length")]
+            values.get((rank as usize).saturating_sub(1)).copied()
+        };
+        let newest = series.iter().filter_map(|samples| samples.last()).min_by_key(|(age, _)| *age);
+        let covers = series.iter().filter_map(|samples| samples.first()).map(|(age, _)| *age).max().unwrap_or_default();
+        let seconds = covers.as_secs_f64();
+        let grew = match kind {
+            Kind::Gauge => None,
+            Kind::Timing => Some(values.len() as f64),
+            Kind::Counter => {
+                let grew = series.iter().filter_map(|samples| Some(samples.last()?.1 - samples.first()?.1));
+                Some(grew.sum())
+            }
+        };
+        Self {
+            count: values.len() as u64,
+            min: values.first().copied(),
+            max: values.last().copied(),
+            mean: (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64),
+            latest: newest.map(|(_, value)| *value),
+            p50: at(0.5),
+            p95: at(0.95),
+            p99: at(0.99),
+            rate: grew.filter(|_| values.len() > 1 && seconds > 0.0).map(|grew| grew / seconds),
+            covers,
+        }
+    }
+}
+
+/// What a name says that it is measured in.
+pub(super) fn unit(name: &str) -> &'static str {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    ["seconds", "bytes", "ratio"]
+        .into_iter()
+        .find(|unit| name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')))
+        .unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(samples: &[(u64, f64)]) -> Raw {
+        samples.iter().map(|(age, value)| (Duration::from_secs(*age), *value)).collect()
+    }
+
+    #[test]
+    fn the_figures_of_a_hundred() {
+        let samples: Vec<(u64, f64)> = (1..=100_u32).map(|n| (u64::from(100 - n), f64::from(n))).collect();
+        let summary = Summary::of(Kind::Timing, &[raw(&samples)]);
+        assert_eq!((summary.count, summary.min, summary.max), (100, Some(1.0), Some(100.0)));
+        assert_eq!((summary.mean, summary.latest), (Some(50.5), Some(100.0)));
+        assert_eq!((summary.p50, summary.p95, summary.p99), (Some(50.0), Some(95.0), Some(99.0)));
+        assert_eq!((summary.rate, summary.covers), (Some(100.0 / 99.0), Duration::from_secs(99)));
+    }
+
+    #[test]
+    fn the_figures_of_none_one_and_two_series() {
+        assert_eq!(Summary::of(Kind::Counter, &[]), Summary::default());
+        let one = Summary::of(Kind::Counter, &[raw(&[(7, 3.0)])]);
+        assert_eq!((one.count, one.p50, one.p99, one.rate), (1, Some(3.0), Some(3.0), None));
+        // A counter grows; what it began with counts for nothing.
+        let two = Summary::of(Kind::Counter, &[raw(&[(10, 100.0), (5, 105.0)]), raw(&[(8, 0.0), (0, 15.0)])]);
+        assert_eq!((two.latest, two.rate), (Some(15.0), Some(2.0)));
+        assert_eq!(Summary::of(Kind::Gauge, &[raw(&[(10, 1.0), (0, 2.0)])]).rate, None);
+    }
+
+    #[test]
+    fn a_name_says_its_unit() {
+        for (name, expected) in [
+            ("execution_time_seconds", "seconds"),
+            ("database_file_bytes", "bytes"),
+            ("sent_bytes_total", "bytes"),
+            ("cpu_usage_ratio", "ratio"),
+            ("trades_total", ""),
+            ("seconds", ""),
+        ] {
+            assert_eq!(unit(name), expected, "{name}");
+        }
+    }
+}
