@@ -1,16 +1,18 @@
 //! Accepts connections, makes room for them, and lets go of them.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use trading_resilience::retry::{self, Delays, Jitter, Policy};
 
 use super::Site;
@@ -29,6 +31,10 @@ const BACKOFF: Policy = Policy {
     deadline: None,
 };
 
+/// How often the machine's figures become samples, so that the page has their past when it is opened: two hours of it, as
+/// samples are kept by default.
+const SAMPLES: Duration = Duration::from_secs(15);
+
 /// How long a new connection waits before its place is looked for again.
 const CROWDED: Duration = Duration::from_millis(10);
 
@@ -42,6 +48,8 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
     http.max_header_size(options.header_bytes_max)
         // Ours say more exactly what is waited for, see `Pace`.
         .header_read_timeout(None)
+        // Who has said everything may still listen: `printf … | nc` for example.
+        .half_close(true)
         .max_buf_size(options.header_bytes_max.max(BUFFER_BYTES_MIN));
     let mut open = Open {
         http,
@@ -51,6 +59,8 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
         tasks: JoinSet::new(),
         paces: HashMap::new(),
     };
+    let mut samples = interval(SAMPLES);
+    samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut backoff = None;
     // Accepted, and without a place so far.
     let mut guest = None;
@@ -60,6 +70,7 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
             limit = &mut shutdown => break limit,
             Some(ended) = open.tasks.join_next_with_id() => open.forget(ended),
             accepted = accept(&listener, &mut backoff, &open.paces), if guest.is_none() => guest = Some(accepted),
+            _ = samples.tick() => site.note_system(),
             // All were being answered: one of them may wait for its client by now.
             () = sleep(CROWDED), if guest.is_some() => {}
         }
@@ -136,21 +147,18 @@ fn evict(paces: &Paces) {
 
 /// The next connection. May be dropped and called again: the backoff is the caller's.
 async fn accept(listener: &TcpListener, backoff: &mut Option<Delays>, paces: &Paces) -> (TcpStream, SocketAddr) {
-    let accept = async || {
-        let accepted = listener.accept().await;
-        if accepted.as_ref().is_err_and(|error| !is_of_one_connection(error)) {
-            // Most likely there are no descriptors left: one of ours is.
-            evict(paces);
-        }
-        accepted
-    };
-    patiently(accept, backoff).await
+    // Most likely there are no descriptors left when it fails: one of ours is.
+    patiently(|cx| listener.poll_accept(cx), || evict(paces), backoff).await
 }
 
-/// Accepts until it succeeds.
-async fn patiently<T>(mut accept: impl AsyncFnMut() -> io::Result<T>, backoff: &mut Option<Delays>) -> T {
+/// Accepts until it succeeds; makes room after each failure that is not one connection's.
+async fn patiently<T>(
+    mut accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
+    make_room: impl Fn(),
+    backoff: &mut Option<Delays>,
+) -> T {
     loop {
-        match accept().await {
+        match poll_fn(&mut accept).await {
             Ok(accepted) => {
                 *backoff = None;
                 return accepted;
@@ -160,6 +168,7 @@ async fn patiently<T>(mut accept: impl AsyncFnMut() -> io::Result<T>, backoff: &
                 if backoff.is_none() {
                     log::warn!("the health server cannot accept connections, and tries again: {error}");
                 }
+                make_room();
                 let delays = backoff.get_or_insert_with(|| BACKOFF.delays(0));
                 sleep(delays.next().unwrap_or(BACKOFF.cap)).await;
             }
@@ -183,7 +192,8 @@ mod tests {
     async fn waited(errors: &[io::ErrorKind], backoff: &mut Option<Delays>) -> Duration {
         let mut errors = errors.iter();
         let start = Instant::now();
-        patiently(async || errors.next().map_or(Ok(()), |kind| Err((*kind).into())), backoff).await;
+        let accept = |_: &mut Context<'_>| Poll::Ready(errors.next().map_or(Ok(()), |kind| Err((*kind).into())));
+        patiently(accept, || {}, backoff).await;
         start.elapsed()
     }
 

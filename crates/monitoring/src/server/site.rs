@@ -169,6 +169,10 @@ impl Site {
         self.inner.connections.set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
     }
 
+    pub(super) fn note_system(&self) {
+        self.inner.sources.system.report().record(&self.inner.metrics);
+    }
+
     /// An answer to what is not even a request.
     pub(super) fn refuse(&self, reply: Reply) -> Response<Full<Bytes>> {
         self.inner.tally.count(None, reply.status);
@@ -247,7 +251,7 @@ impl Site {
             Route::Asset(asset) => asset.reply(),
             Route::Component(name) => component(&sources.health, name),
             Route::Metrics => {
-                sources.system.report().record(&self.inner.metrics);
+                self.note_system();
                 metrics_page::reply(&self.inner.metrics, head)
             }
             Route::Transitions => Reply::json(&body::transitions(&sources.health.transitions())),

@@ -61,6 +61,7 @@ fn it_shows_everything_and_takes_every_text_for_a_text() {
     let (fixture, _) = fixture(options());
     let Some(mut tab) = open(&fixture) else { return };
     tab.wait("document.querySelectorAll('#components li').length === 2 && document.querySelector('#panels table')");
+    tab.value("document.querySelector('#metrics').scrollIntoView()");
     tab.wait("document.querySelector('.metric .legend')?.children.length === 3");
     for (expression, expected) in [
         ("document.querySelector('#overall').innerText", "All is well (healthy)".to_owned()),
@@ -135,8 +136,8 @@ fn it_follows_what_happens_without_making_anything_anew() {
     bad.store(true, Ordering::SeqCst);
     tab.wait("document.querySelector('#components .badge').innerText === 'degraded'");
     tab.wait("document.querySelector('#transitions .badge')?.innerText === 'degraded'");
-    assert_eq!(tab.value("document.querySelector('#overall').innerText"), "It works, but look at it (degraded)");
-    assert_eq!(tab.value("document.title"), "✕ degraded");
+    tab.wait("document.querySelector('#overall').innerText === 'It works, but look at it (degraded)'");
+    assert_eq!(tab.value("document.title"), "! degraded");
     assert_eq!(tab.value("document.querySelector('#transitions .message').innerText"), format!("slow {NASTY}"));
     assert_eq!(tab.value("kept.every((one) => one.isConnected)"), true);
     assert_eq!(tab.value("made"), 0, "elements that were taken away");
@@ -198,7 +199,11 @@ fn it_is_photographed() {
         [("page-light", 1_200, "light"), ("page-dark", 1_200, "dark"), ("page-phone", 390, "light")]
     {
         tab.look(width, scheme);
-        tab.wait("document.querySelector('#panels table') && document.querySelector('.metric .legend span')");
+        tab.wait(
+            "document.querySelector('#panels table') && (document.querySelector('#metrics').scrollIntoView(), true)",
+        );
+        tab.wait("document.querySelector('.metric .legend span')");
+        tab.value("scrollTo(0, 0)");
         tab.photograph(name);
     }
     bad.store(true, Ordering::SeqCst);

@@ -55,13 +55,12 @@ impl Tab {
     /// Waits until an expression is true; has the page ask the server meanwhile.
     #[track_caller]
     pub(crate) fn wait(&mut self, expression: &str) {
-        let text = serde_json::to_string(expression).expect("a text");
         let waited = self.value(&format!(
             "new Promise((done) => {{
                 const start = Date.now();
                 const look = () => {{
                     let holds = false;
-                    try {{ holds = eval({text}); }} catch {{ /* not there yet */ }}
+                    try {{ holds = {expression}; }} catch {{ /* not there yet */ }}
                     if (holds) return done('');
                     if (Date.now() - start > {}) return done(document.body.innerText);
                     document.dispatchEvent(new Event('visibilitychange'));

@@ -86,6 +86,8 @@
     set(element, status);
   }
 
+  const MARKS = { healthy: "✓", degraded: "!", unhealthy: "✕" };
+
   // ---- the verdict
 
   function showVerdict(health, ready) {
@@ -93,7 +95,7 @@
     set(get("overall"), `${VERDICTS[health.status] || VERDICTS.unknown} (${health.status})`);
     const reasons = ready.reasons && ready.reasons.length ? `: ${ready.reasons.join("; ")}` : "";
     set(get("phase"), ready.ready ? "Ready for work." : `Not ready for work${reasons}.`);
-    document.title = `${health.status === "healthy" ? "✓" : "✕"} ${health.status}`;
+    document.title = `${MARKS[health.status] || "?"} ${health.status}`;
   }
 
   // ---- components
@@ -163,6 +165,20 @@
     return card;
   }
 
+  // What the server has of the hour before this page was opened.
+  async function remember({ memory, disk }) {
+    const total = disk.used_bytes + disk.free_bytes;
+    const sources = [
+      ["Processors", "system_cpu_usage_ratio", (ratio) => ratio * 100],
+      ["Memory", "system_memory_available_bytes", (bytes) => (1 - bytes / memory.total_bytes) * 100],
+      ["Disk", "system_disk_free_bytes", (bytes) => (1 - bytes / total) * 100],
+    ];
+    await Promise.all(sources.map(async ([name, metric, percent]) => {
+      const { series } = await ask(`metrics?format=json&metric=${metric}&hours=1`);
+      past[name] = series && series.length ? series[0].samples.map(([at, value]) => [at, percent(value)]) : [];
+    }));
+  }
+
   function updateMeter(card, { name, percent, says, at }) {
     const [, number, meter, , quiet] = card.children;
     set(number, percent === null ? "–" : figure(percent, "percent"));
@@ -174,20 +190,22 @@
     const points = past[name] || (past[name] = []);
     if (percent !== null && (!points.length || points[points.length - 1][0] !== at)) points.push([at, percent]);
     while (points.length && points[0][0] < at - KEPT_MS) points.shift();
-    card.chart.draw(`${name} since this page was opened`, "percent", [{ name, points }]);
+    card.chart.draw(`${name} over the last hour`, "percent", [{ name, points }]);
   }
 
-  function showSystem({ sampled_at, cpu, memory, swap, disk, process }) {
+  async function showSystem(system) {
+    if (!past.Processors) await remember(system);
+    const { sampled_at, cpu, memory, swap, disk, process } = system;
     const at = Date.parse(sampled_at);
     const bytes = (amount) => figure(amount, "bytes");
     const share = (used, total) => (total ? (used / total) * 100 : null);
     const load = cpu.load ? `load ${[cpu.load.one, cpu.load.five, cpu.load.fifteen].map((one) => figure(one, "")).join(", ")}; ` : "";
     const limit = memory.limited_by === "host" ? "" : `, the limit of its ${memory.limited_by}`;
-    const free = disk.error === null ? `${bytes(disk.free_bytes)} of ${bytes(disk.total_bytes)} free at ${disk.path}` : disk.error;
+    const free = disk.error === null ? `${bytes(disk.free_bytes)} of ${bytes(disk.used_bytes + disk.free_bytes)} free at ${disk.path}` : disk.error;
     sync(get("system"), [
       { name: "Processors", percent: cpu.percent, says: `${load}${cpu.cores} cores`, at },
       { name: "Memory", percent: share(memory.used_bytes, memory.total_bytes), says: `${bytes(memory.available_bytes)} of ${bytes(memory.total_bytes)} available${limit}`, at },
-      { name: "Disk", percent: disk.error === null ? share(disk.total_bytes - disk.free_bytes, disk.total_bytes) : null, says: free, at },
+      { name: "Disk", percent: disk.error === null ? share(disk.used_bytes, disk.used_bytes + disk.free_bytes) : null, says: free, at },
     ], (meter) => meter.name, createMeter, updateMeter);
     facts(get("process"), [
       ["process", process.pid],
@@ -294,6 +312,7 @@
     const card = make("div", "card metric");
     card.chart = new Chart(false);
     card.metric = name;
+    card.chart.draw(name, "", [], [0, 0]);
     card.append(make("h3", "", name), make("p", "quiet", help), card.chart.root, make("p", "quiet number"));
     seen.observe(card);
     return card;
