@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 use trading_resilience::retry::{self, Delays, Jitter, Policy};
 
-use super::Site;
 use super::connection::Connection;
-use super::pace::{Limits, Pace};
+use super::pace::{Doing, Moment, Pace};
+use super::{ServerOptions, Site};
 
 /// The waits after an accept that failed because the machine is out of something, descriptors for example. Without one
 /// the loop would spin: the connection stays in the queue and fails again at once. Short at most, for `/live` is asked by
@@ -51,16 +50,9 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
         // Who has said everything may still listen: `printf … | nc` for example.
         .half_close(true)
         .max_buf_size(options.header_bytes_max.max(BUFFER_BYTES_MIN));
-    let mut open = Open {
-        http,
-        limits: Limits::new(options),
-        connections_max: options.connections_max,
-        closing: watch::channel(false).0,
-        tasks: JoinSet::new(),
-        paces: HashMap::new(),
-    };
-    let mut samples = interval(SAMPLES);
-    samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut open = Open { http, options: options.clone(), tasks: JoinSet::new(), held: Held::new() };
+    let mut looks = ticks(rest(options));
+    let mut samples = ticks(SAMPLES);
     let mut backoff = None;
     // Accepted, and without a place so far.
     let mut guest = None;
@@ -69,65 +61,113 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
         tokio::select! {
             limit = &mut shutdown => break limit,
             Some(ended) = open.tasks.join_next_with_id() => open.forget(ended),
-            accepted = accept(&listener, &mut backoff, &open.paces), if guest.is_none() => guest = Some(accepted),
+            accepted = accept(&listener, &mut backoff, &open.held), if guest.is_none() => guest = Some(accepted),
+            _ = looks.tick(), if !open.held.is_empty() => open.look(),
             _ = samples.tick() => site.note_system(),
             // All were being answered: one of them may wait for its client by now.
             () = sleep(CROWDED), if guest.is_some() => {}
         }
-        if open.paces.len() >= open.connections_max && guest.is_some() {
-            evict(&open.paces);
+        if open.held.len() >= options.connections_max && guest.is_some() {
+            evict(&open.held);
         } else if let Some((stream, peer)) = guest.take() {
             open.begin(stream, peer, &site);
         }
-        site.note_connections(open.paces.len());
+        site.note_connections(open.held.len());
     };
     drop((listener, guest));
     open.drain(limit).await;
     site.note_connections(0);
 }
 
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 /// The connections there are.
 struct Open {
     http: http1::Builder,
-    limits: Limits,
-    connections_max: usize,
-    closing: watch::Sender<bool>,
+    options: ServerOptions,
     tasks: JoinSet<()>,
-    paces: Paces,
+    held: Held,
 }
 
-type Paces = HashMap<Id, Arc<Pace>>;
+type Held = HashMap<Id, Hold>;
+
+/// What ends a connection: with its task goes its socket.
+struct Hold {
+    pace: Arc<Pace>,
+    task: AbortHandle,
+    since: Instant,
+    /// What it was doing when it was last looked at, and since when at least.
+    seen: (Moment, Instant),
+}
+
+/// How often to look: a time-out is late by a quarter at most, or by 5 ms.
+fn rest(options: &ServerOptions) -> Duration {
+    let shortest = options.header_timeout.min(options.idle_timeout).min(options.write_timeout);
+    (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1))
+}
 
 impl Open {
     fn begin(&mut self, stream: TcpStream, peer: SocketAddr, site: &Site) {
-        let pace = Arc::new(Pace::new(self.limits));
-        let connection = Connection {
-            site: site.clone(),
-            peer: peer.ip(),
-            pace: Arc::clone(&pace),
-            closing: self.closing.subscribe(),
-        };
+        let (pace, since) = (Arc::new(Pace::default()), Instant::now());
+        let connection = Connection { site: site.clone(), peer: peer.ip(), pace: Arc::clone(&pace) };
         let task = self.tasks.spawn(connection.serve(stream, self.http.clone()));
-        self.paces.insert(task.id(), pace);
+        let seen = (pace.moment(), since);
+        self.held.insert(task.id(), Hold { pace, task, since, seen });
+    }
+
+    /// Ends those whose clients are too slow, or that have lasted long enough.
+    fn look(&mut self) {
+        let (now, options) = (Instant::now(), &self.options);
+        for Hold { pace, task, since, seen } in self.held.values_mut() {
+            if seen.0 != pace.moment() {
+                *seen = (pace.moment(), now);
+            }
+            let limit = match seen.0.doing() {
+                Doing::Head => Some(options.header_timeout),
+                Doing::Idle => Some(options.idle_timeout),
+                Doing::Writing => Some(options.write_timeout),
+                // That is our time, not the client's.
+                Doing::Answering => None,
+            };
+            let age = now.saturating_duration_since(*since);
+            let is_slow = limit.is_some_and(|limit| now.saturating_duration_since(seen.1) >= limit);
+            if is_slow || age >= options.connection_lifetime.saturating_add(options.header_timeout) {
+                task.abort();
+            } else if age >= options.connection_lifetime {
+                pace.finish.notify_one();
+            }
+        }
     }
 
     fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
         let id = match ended {
             Ok((id, ())) => id,
             Err(error) => {
-                log::error!("an answer of the health server failed: {error}");
+                if error.is_panic() {
+                    log::error!("an answer of the health server failed: {error}");
+                }
                 error.id()
             }
         };
-        self.paces.remove(&id);
+        self.held.remove(&id);
     }
 
     /// Lets the requests that are under way end. What is still open after `limit` is closed.
     async fn drain(&mut self, limit: Duration) {
-        self.closing.send_replace(true);
+        for Hold { pace, .. } in self.held.values() {
+            pace.finish.notify_one();
+        }
+        let mut looks = ticks(rest(&self.options));
         let drained = async {
-            while let Some(ended) = self.tasks.join_next_with_id().await {
-                self.forget(ended);
+            while !self.held.is_empty() {
+                tokio::select! {
+                    Some(ended) = self.tasks.join_next_with_id() => self.forget(ended),
+                    _ = looks.tick() => self.look(),
+                }
             }
         };
         if timeout(limit, drained).await.is_err() {
@@ -137,18 +177,20 @@ impl Open {
     }
 }
 
-/// Tells the connection that has waited longest for its client to go.
-fn evict(paces: &Paces) {
-    let waiting = paces.values().filter_map(|pace| Some((pace.waits_since()?, pace)));
-    if let Some((_, pace)) = waiting.min_by_key(|(since, _)| *since) {
-        pace.evicted.notify_one();
+/// Ends the connection that has waited longest for its client.
+fn evict(held: &Held) {
+    let waiting = held.values().filter(|hold| hold.pace.moment().doing() != Doing::Answering);
+    // One that has begun something since it was looked at waits for less long than any that has not.
+    let longest = waiting.min_by_key(|hold| (hold.seen.0 != hold.pace.moment(), hold.seen.1, hold.since));
+    if let Some(hold) = longest {
+        hold.task.abort();
     }
 }
 
 /// The next connection. May be dropped and called again: the backoff is the caller's.
-async fn accept(listener: &TcpListener, backoff: &mut Option<Delays>, paces: &Paces) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &TcpListener, backoff: &mut Option<Delays>, held: &Held) -> (TcpStream, SocketAddr) {
     // Most likely there are no descriptors left when it fails: one of ours is.
-    patiently(|cx| listener.poll_accept(cx), || evict(paces), backoff).await
+    patiently(|cx| listener.poll_accept(cx), || evict(held), backoff).await
 }
 
 /// Accepts until it succeeds; makes room after each failure that is not one connection's.
@@ -184,8 +226,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     /// Accepts after these errors, on a clock that jumps; returns the time it took.

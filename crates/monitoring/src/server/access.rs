@@ -82,7 +82,7 @@ impl Access {
         uri: &Uri,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
     ) -> Result<Sight, Refusal> {
         let Some(token) = &self.token else {
             let host = uri.host().or_else(|| headers.get(HOST).map(|host| host.to_str().unwrap_or("?.?")));
@@ -90,7 +90,7 @@ impl Access {
             return if foreign { Err(Refusal::ForeignName) } else { Ok(Sight::All) };
         };
         let Some(given) = headers.get(AUTHORIZATION) else { return Ok(Sight::Words) };
-        let account = account(peer);
+        let (account, now) = (account(peer), now());
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let (account, wrong) = wrong_so_far(&mut attempts, account, now);
         if wrong >= self.attempts_max {
@@ -165,7 +165,7 @@ mod tests {
         if let Some(header) = header {
             headers.insert(AUTHORIZATION, HeaderValue::from_str(header).unwrap());
         }
-        access.judge(&Uri::from_static("/health"), &headers, peer.parse().ok(), now)
+        access.judge(&Uri::from_static("/health"), &headers, peer.parse().ok(), || now)
     }
 
     #[test]
@@ -226,9 +226,9 @@ mod tests {
             headers.insert(HOST, HeaderValue::from_str(host).unwrap());
             let expected = if foreign { Err(Refusal::ForeignName) } else { Ok(Sight::All) };
             let uri = Uri::from_static("/health");
-            assert_eq!(access(false).judge(&uri, &headers, None, Instant::now()), expected, "{host}");
+            assert_eq!(access(false).judge(&uri, &headers, None, Instant::now), expected, "{host}");
             let open = Access { open: true, ..access(false) };
-            assert_eq!(open.judge(&uri, &headers, None, Instant::now()), Ok(Sight::All));
+            assert_eq!(open.judge(&uri, &headers, None, Instant::now), Ok(Sight::All));
         }
         for own in
             ["127.0.0.1:8080", "127.0.0.1", "[::1]:8080", "localhost", "localhost:80", "a.localhost:1", "trading"]
@@ -245,6 +245,6 @@ mod tests {
             check(foreign, true);
         }
         let uri = Uri::from_static("http://evil.example/health");
-        assert_eq!(access(false).judge(&uri, &HeaderMap::new(), None, Instant::now()), Err(Refusal::ForeignName));
+        assert_eq!(access(false).judge(&uri, &HeaderMap::new(), None, Instant::now), Err(Refusal::ForeignName));
     }
 }

@@ -1,4 +1,4 @@
-//! One connection: what is refused before anybody looks at the request, and when it ends.
+//! One connection, and what is refused before anybody looks at the request. Who is too slow is ended from outside.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -8,13 +8,12 @@ use std::sync::atomic::Ordering;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::pace::{Doing, Pace};
@@ -26,44 +25,28 @@ pub(super) struct Connection {
     pub(super) site: Site,
     pub(super) peer: IpAddr,
     pub(super) pace: Arc<Pace>,
-    pub(super) closing: watch::Receiver<bool>,
 }
 
 impl Connection {
-    pub(super) async fn serve(mut self, stream: TcpStream, http: http1::Builder) {
+    pub(super) async fn serve(self, stream: TcpStream, http: http1::Builder) {
         if let Err(error) = stream.set_nodelay(true) {
             log::debug!("a connection to the health server may be slow: {error}");
         }
         let socket = Socket::new(stream, Arc::clone(&self.pace));
-        let ServerOptions { connection_lifetime, header_timeout, .. } = *self.site.options();
         let (site, peer, pace) = (&self.site, self.peer, &*self.pace);
         let mut connection = pin!(http.serve_connection(
             TokioIo::new(socket),
             service_fn(|request| async move {
-                pace.now(Doing::Answering);
-                let response = answer(site, peer, pace, request).await;
-                pace.now(Doing::Writing);
-                Ok::<_, Infallible>(response)
+                pace.begins(Doing::Answering);
+                Ok::<_, Infallible>(answer(site, peer, pace, request).await)
             }),
         ));
-        // Dropped inside, for what `wait_for` returns is a lock.
-        let told_to_close = async { drop(self.closing.wait_for(|closing| *closing).await) };
-        let mut told_to_close = pin!(timeout(connection_lifetime, told_to_close));
-        let mut hurry = pin!(async {
-            tokio::select! {
-                () = pace.too_slow() => {}
-                () = pace.evicted.notified() => {}
-            }
-        });
         let ended = tokio::select! {
+            biased;
             ended = &mut connection => ended,
-            () = &mut hurry => Ok(()),
-            _ = &mut told_to_close => {
+            () = pace.finish.notified() => {
                 connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    ended = timeout(header_timeout, connection) => ended.unwrap_or(Ok(())),
-                    () = hurry => Ok(()),
-                }
+                connection.await
             }
         };
         if let Err(error) = ended {
@@ -76,10 +59,8 @@ impl Connection {
 async fn answer(site: &Site, peer: IpAddr, pace: &Pace, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let with_body = !body.is_end_stream();
-    let refused = if head.headers.contains_key(TRANSFER_ENCODING) {
+    let refused = if with_body && head.headers.contains_key(TRANSFER_ENCODING) {
         Some((StatusCode::LENGTH_REQUIRED, "a body has to say its length"))
-    } else if head.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
-        Some((StatusCode::BAD_REQUEST, "a body has one length"))
     } else if !with_body && pace.bare_lf.load(Ordering::Relaxed) {
         Some((StatusCode::BAD_REQUEST, "a line ends in CR and LF"))
     } else if !has_its_host(&head) {
@@ -102,8 +83,11 @@ async fn answer(site: &Site, peer: IpAddr, pace: &Pace, request: Request<Incomin
 
 /// **Source:** RFC 9112, section 3.2.
 fn has_its_host(head: &hyper::http::request::Parts) -> bool {
-    let hosts = head.headers.get_all(HOST).iter().count();
-    hosts == 1 || (hosts == 0 && head.version < Version::HTTP_11)
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match hosts.next() {
+        Some(_) => hosts.next().is_none(),
+        None => head.version < Version::HTTP_11,
+    }
 }
 
 /// Reads a body to its end: a connection that is closed with bytes unread takes the answer away with it.

@@ -90,6 +90,7 @@ impl Reply {
         let mut response = Response::new(Full::new(self.body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
+        headers.reserve(4);
         let is_page = self.content_type.as_bytes().starts_with(b"text/html");
         headers.insert(CONTENT_TYPE, self.content_type);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -204,7 +204,7 @@ impl Site {
             let sentence = format!("a target has {} bytes at most", options.uri_bytes_max);
             return Reply::error(StatusCode::URI_TOO_LONG, &sentence);
         }
-        let sight = match self.inner.access.judge(&head.uri, &head.headers, peer, Instant::now()) {
+        let sight = match self.inner.access.judge(&head.uri, &head.headers, peer, Instant::now) {
             Ok(sight) => sight,
             Err(refusal) => return Reply::error(refusal.status(), refusal.sentence()),
         };

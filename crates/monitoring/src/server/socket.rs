@@ -21,6 +21,13 @@ impl Socket {
     pub(super) fn new(stream: TcpStream, pace: Arc<Pace>) -> Self {
         Self { stream, pace, last_byte: b'\r' }
     }
+
+    /// The client's time begins anew with each part that it takes.
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if written.is_ready() || self.pace.moment().doing() != Doing::Writing {
+            self.pace.begins(Doing::Writing);
+        }
+    }
 }
 
 impl AsyncRead for Socket {
@@ -29,8 +36,8 @@ impl AsyncRead for Socket {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         let new = buffer.filled().get(before..).unwrap_or_default();
         if let Some(last) = new.last() {
-            if self.pace.doing() == Doing::Idle {
-                self.pace.now(Doing::Head);
+            if self.pace.moment().doing() == Doing::Idle {
+                self.pace.begins(Doing::Head);
             }
             // Who takes a bare LF for the end of a line sees other requests than who does not.
             let before = std::iter::once(&self.last_byte).chain(new);
@@ -45,9 +52,9 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        self.pace.now(Doing::Writing);
-        Poll::Ready(written)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.note(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -55,9 +62,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
-        self.pace.now(Doing::Writing);
-        Poll::Ready(written)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.note(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -66,8 +73,8 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        if self.pace.doing() == Doing::Writing {
-            self.pace.now(Doing::Idle);
+        if self.pace.moment().doing() == Doing::Writing {
+            self.pace.begins(Doing::Idle);
         }
         Poll::Ready(Ok(()))
     }
