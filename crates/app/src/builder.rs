@@ -133,12 +133,17 @@ impl Builder {
         let health = Health::start(wiring::checks(&handles, &system, &tasks).into_iter().chain(checks))?;
         health.observe(on_transition(&handles));
         let lifecycle = Lifecycle::default();
-        let sources =
-            Sources { metrics: handles.metrics.clone(), health: health.clone(), system, lifecycle: lifecycle.clone() };
+        let sources = Sources {
+            metrics: handles.metrics.clone(),
+            health: health.clone(),
+            system,
+            lifecycle: lifecycle.clone(),
+            pages: Vec::new(),
+        };
         if !health.wait_first(FIRST_CHECKS_LIMIT) {
             log::warn!("a health check has no result yet, and /ready says so");
         }
-        let server = Server::serve(listener, options, sources)?;
+        let server = Server::start_on(listener, options, sources)?;
         tasks
             .start(&handles, &on_task_change(&handles))
             .map_err(|source| Error::Thread { name: "of a task", source })?;

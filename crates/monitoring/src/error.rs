@@ -38,6 +38,28 @@ pub enum Error {
         /// What is missing.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Other machines would see everything that the server shows.
+    #[error("refused to listen on {address}: other machines reach it; set a token, or allow it to be unauthenticated")]
+    Unprotected {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// An option of the server is out of its range.
+    #[error("the option `{option}` {rule}")]
+    InvalidOption {
+        /// The option's name.
+        option: &'static str,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// The pages that the program adds to the server cannot be reached as they were described.
+    #[error("the pages under {prefix:?} are refused: {rule}")]
+    InvalidPages {
+        /// Its prefix.
+        prefix: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
     /// A check cannot be run as it was described.
     #[error("the health check {name:?} is refused: {rule}")]
     InvalidCheck {
@@ -52,7 +74,12 @@ impl Classify for Error {
     fn class(&self) -> Class {
         match self {
             Self::Runtime { source } | Self::Thread { source, .. } => source.class(),
-            Self::Bind { .. } | Self::Sampling { .. } | Self::InvalidCheck { .. } => Class::Permanent,
+            Self::Bind { .. }
+            | Self::Sampling { .. }
+            | Self::Unprotected { .. }
+            | Self::InvalidOption { .. }
+            | Self::InvalidPages { .. }
+            | Self::InvalidCheck { .. } => Class::Permanent,
         }
     }
 }

@@ -1,77 +1,45 @@
 //! The HTTP server, on a thread and a runtime of its own: it answers while the rest of the program is stuck.
 
 mod accept;
+mod access;
 mod body;
+mod calls;
+mod connection;
+mod fresh;
+mod metrics_page;
+mod negotiation;
+mod options;
+mod pace;
+mod page;
 mod pages;
+mod panel;
+mod query;
+mod reply;
 mod route;
+mod site;
+mod socket;
+mod tally;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+pub use options::{ServerOptions, Token};
+pub use pages::Pages;
+pub use panel::Part;
+pub use query::Query;
+pub use reply::Reply;
+pub use site::Site;
+
 use crate::error::Error;
 use crate::{Health, Lifecycle, Metrics, System};
-use pages::Pages;
-
-/// Where the server listens, and what it allows its clients.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerOptions {
-    /// The address; port 0 takes any free one, see [`Server::address`]. Default 127.0.0.1:8080.
-    pub address: SocketAddr,
-    /// How many connections may be open; further ones wait until one is closed. At least 1; default 256 (**source:**
-    /// arbitrary).
-    pub connections_max: usize,
-    /// How long a client may take to send a request's header, and so also how long it may keep a connection open
-    /// between two requests. Default 5 s (**source:** arbitrary).
-    pub header_timeout: Duration,
-    /// How long a connection may last, whatever its client does; what is under way then gets the header's time-out once
-    /// more. Default 60 s (**source:** arbitrary).
-    pub connection_lifetime: Duration,
-    /// How large a request's header may be, its first line included. Beyond: 431. Default 16 KiB (**source:**
-    /// arbitrary).
-    pub header_bytes_max: usize,
-    /// How long a request's target may be. Beyond: 414. Default 2,048 bytes (**source:** arbitrary).
-    pub uri_bytes_max: usize,
-}
-
-impl ServerOptions {
-    /// The defaults at another address.
-    #[must_use]
-    pub fn at(address: SocketAddr) -> Self {
-        Self { address, ..Self::default() }
-    }
-
-    /// Takes the address, so that a program can do so before anything else: clients that connect from now on wait for
-    /// [`Server::serve`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Bind`] when the address cannot be bound, because it is taken for example.
-    pub fn bind(&self) -> Result<std::net::TcpListener, Error> {
-        let Self { address, .. } = *self;
-        std::net::TcpListener::bind(address).map_err(|source| Error::Bind { address, source })
-    }
-}
-
-impl Default for ServerOptions {
-    fn default() -> Self {
-        Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-            connections_max: 256,
-            header_timeout: Duration::from_secs(5),
-            connection_lifetime: Duration::from_secs(60),
-            header_bytes_max: 16 * 1024,
-            uri_bytes_max: 2_048,
-        }
-    }
-}
 
 /// What the server shows.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Sources {
     /// For `/metrics`; the server adds `http_requests_total`, `process_*` and `system_*`.
     pub metrics: Metrics,
@@ -81,6 +49,8 @@ pub struct Sources {
     pub system: System,
     /// For `/ready`.
     pub lifecycle: Lifecycle,
+    /// Routes and panels of the program itself.
+    pub pages: Vec<Pages>,
 }
 
 /// The running server. It stops at [`shutdown`](Self::shutdown), or when it is dropped.
@@ -104,32 +74,40 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As [`ServerOptions::bind`] and [`serve`](Self::serve).
+    /// As [`ServerOptions::bind`] and [`start_on`](Self::start_on).
     pub fn start(options: ServerOptions, sources: Sources) -> Result<Self, Error> {
-        Self::serve(options.bind()?, options, sources)
+        let listener = options.bind()?;
+        Self::start_on(listener, options, sources)
     }
 
     /// Serves a listener that is bound already, from a thread of its own; [`ServerOptions::address`] does not count.
     ///
     /// # Errors
     ///
-    /// [`Error::Runtime`] and [`Error::Thread`] when the system has no room for another runtime or thread.
-    pub fn serve(listener: std::net::TcpListener, options: ServerOptions, sources: Sources) -> Result<Self, Error> {
+    /// As [`Site::new`]; [`Error::Unprotected`] when other machines would see everything; [`Error::Runtime`] and
+    /// [`Error::Thread`] when the system has no room for another runtime or thread.
+    pub fn start_on(listener: std::net::TcpListener, options: ServerOptions, sources: Sources) -> Result<Self, Error> {
         let runtime = |source| Error::Runtime { source };
         listener.set_nonblocking(true).map_err(runtime)?;
         let address = listener.local_addr().map_err(runtime)?;
+        options.check(address)?;
+        let site = Site::new(options, sources)?;
         let driver = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(runtime)?;
         let listener = {
             let _context = driver.enter();
             TcpListener::from_std(listener).map_err(runtime)?
         };
-        let pages = Arc::new(Pages::new(sources, options.uri_bytes_max));
         let (stop, stopped) = oneshot::channel();
+        // The sender went without a word: nobody is there to wait.
+        let stopped = async { stopped.await.unwrap_or(Duration::ZERO) };
         let name = "monitoring-http";
         let thread = thread::Builder::new()
             .name(name.into())
-            // With the runtime goes whatever connection is still open.
-            .spawn(move || driver.block_on(accept::serve(listener, pages, &options, stopped)))
+            .spawn(move || {
+                driver.block_on(accept::serve(listener, site, stopped));
+                // Waits for no route that hangs.
+                driver.shutdown_background();
+            })
             .map_err(|source| Error::Thread { name: name.into(), source })?;
         Ok(Self { address, running: Mutex::new(Some(Running { stop, thread })) })
     }

@@ -35,7 +35,7 @@ impl Program {
             .load()
             .map_err(Error::from)?;
         let app = App::builder(settings).without_logging().start()?;
-        let answers = index(&get(app.address(), "/")?)
+        let answers = index(&get(app.address(), "/?format=json")?)
             // A request is counted when it is answered: this one sees the one before.
             .and_then(|routes| Ok(Self { routes, metrics: metrics(&get(app.address(), "/metrics")?) }));
         drop(app.shutdown(Duration::from_secs(5)));
@@ -58,7 +58,7 @@ fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
 
 fn index(body: &str) -> anyhow::Result<BTreeSet<String>> {
     let index: Value = serde_json::from_str(body)?;
-    let endpoints = index.get("endpoints").and_then(Value::as_object).context("/ lists no endpoints")?;
+    let endpoints = index.get("endpoints").and_then(Value::as_object).context("/?format=json lists no endpoints")?;
     Ok(endpoints.keys().cloned().collect())
 }
 

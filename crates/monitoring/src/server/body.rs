@@ -5,14 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::route::ENDPOINTS;
 use crate::lifecycle::Phase;
 use crate::system::{DiskReport, SystemReport};
-use crate::{ComponentReport, Report};
+use crate::{ComponentReport, Past, Report, Transition};
 
-pub(super) fn index() -> Value {
-    let endpoints: Map<String, Value> =
-        ENDPOINTS.iter().map(|(path, what)| ((*path).to_owned(), json!(what))).collect();
+pub(super) fn index(endpoints: &[(String, String)]) -> Value {
+    let endpoints: Map<String, Value> = endpoints.iter().map(|(path, says)| (path.clone(), json!(says))).collect();
     json!({ "endpoints": endpoints })
 }
 
@@ -37,6 +35,39 @@ pub(super) fn component(component: &ComponentReport) -> Value {
         "duration_ms": component.duration.map(millis),
         "details": component.details,
     })
+}
+
+/// The oldest first, as in [`Health::history`](crate::Health::history).
+pub(super) fn component_with_history(component: &ComponentReport, history: &[Past]) -> Value {
+    let past = |past: &Past| {
+        let Past { time, status, message, duration } = past;
+        json!({
+            "time": self::time(*time),
+            "status": status.as_str(),
+            "message": message,
+            "duration_ms": millis(*duration),
+        })
+    };
+    let mut body = self::component(component);
+    if let Some(body) = body.as_object_mut() {
+        body.insert("history".to_owned(), history.iter().map(past).collect());
+    }
+    body
+}
+
+pub(super) fn transitions(transitions: &[Transition]) -> Value {
+    let transition = |transition: &Transition| {
+        let Transition { time, component, from, to, message, critical, .. } = transition;
+        json!({
+            "time": self::time(*time),
+            "component": component,
+            "from": from.as_str(),
+            "to": to.as_str(),
+            "message": message,
+            "critical": critical,
+        })
+    };
+    json!({ "transitions": transitions.iter().map(transition).collect::<Vec<_>>() })
 }
 
 pub(super) fn system(report: &SystemReport) -> Value {
@@ -80,7 +111,7 @@ fn disk(disk: &DiskReport) -> Value {
     })
 }
 
-fn time(at: DateTime<Utc>) -> String {
+pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

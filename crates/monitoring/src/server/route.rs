@@ -1,9 +1,12 @@
 //! Which paths there are.
 
-/// A page of the server.
+use super::page::Asset;
+
+/// A page of the server's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route<'a> {
-    Index,
+    Page,
+    Asset(Asset),
     Ping,
     Live,
     Ready,
@@ -11,47 +14,64 @@ pub(super) enum Route<'a> {
     Component(&'a str),
     Metrics,
     System,
+    Panels,
+    Transitions,
 }
 
 /// The paths, with what they say, as the index lists them.
-pub(super) const ENDPOINTS: [(&str, &str); 8] = [
-    ("/", "this list"),
+pub(super) const ENDPOINTS: [(&str, &str); 10] = [
+    ("/", "the page for people; this list with ?format=json"),
     ("/ping", "the server answers"),
     ("/live", "the process lives; looks at nothing else"),
     ("/ready", "whether to give it work, and why not"),
     ("/health", "the whole and every component"),
-    ("/health/{component}", "one component"),
-    ("/metrics", "metrics for Prometheus"),
+    ("/health/{component}", "one component and its history"),
+    ("/metrics", "metrics for Prometheus, or as JSON"),
     ("/system", "processors, memory, disk and this process"),
+    ("/panels", "what the program adds to the page"),
+    ("/transitions", "changes of components' status"),
 ];
 
 impl<'a> Route<'a> {
     pub(super) fn of(path: &'a str) -> Option<Self> {
         Some(match path {
-            "/" => Self::Index,
+            "/" => Self::Page,
             "/ping" => Self::Ping,
             "/live" => Self::Live,
             "/ready" => Self::Ready,
             "/health" => Self::Health,
             "/metrics" => Self::Metrics,
             "/system" => Self::System,
-            other => Self::Component(other.strip_prefix("/health/")?),
+            "/panels" => Self::Panels,
+            "/transitions" => Self::Transitions,
+            other => match other.strip_prefix("/health/") {
+                Some(component) => Self::Component(component),
+                None => Self::Asset(Asset::of(other)?),
+            },
         })
     }
 
-    /// The route's name in metrics, where what a client sends must not appear: it would make a series of each request.
-    pub(super) fn label(self) -> &'static str {
+    /// Its place in [`ENDPOINTS`], whose path is its name in metrics: what a client sends must not appear there, it would
+    /// make a series of each request. The page's parts count as the page.
+    pub(super) fn place(self) -> usize {
         match self {
-            Self::Index => "/",
-            Self::Ping => "/ping",
-            Self::Live => "/live",
-            Self::Ready => "/ready",
-            Self::Health => "/health",
-            Self::Component(_) => "/health/{component}",
-            Self::Metrics => "/metrics",
-            Self::System => "/system",
+            Self::Page | Self::Asset(_) => 0,
+            Self::Ping => 1,
+            Self::Live => 2,
+            Self::Ready => 3,
+            Self::Health => 4,
+            Self::Component(_) => 5,
+            Self::Metrics => 6,
+            Self::System => 7,
+            Self::Panels => 8,
+            Self::Transitions => 9,
         }
     }
+}
+
+/// Whether a prefix would hide a path of the server's own.
+pub(super) fn is_ours(prefix: &str) -> bool {
+    Route::of(prefix).is_some()
 }
 
 #[cfg(test)]
@@ -61,15 +81,15 @@ mod tests {
     #[test]
     fn the_index_lists_every_route_and_so_does_the_readme() {
         let readme = include_str!("../../README.md");
-        for (path, _) in ENDPOINTS {
-            assert_eq!(Route::of(path).map(Route::label), Some(path));
+        for (place, (path, _)) in ENDPOINTS.iter().enumerate() {
+            assert_eq!(Route::of(path).map(Route::place), Some(place));
             assert!(readme.contains(&format!("| `{path}` |")), "the README's table has no {path}");
         }
     }
 
     #[test]
     fn other_paths_lead_nowhere() {
-        for path in ["", "/pingpong", "/ping/", "//", "/healthz", "/health?", "/Health", "*", "health"] {
+        for path in ["", "/pingpong", "/ping/", "//", "/healthz", "/health?", "/Health", "*", "health", "/page.html"] {
             assert_eq!(Route::of(path), None, "{path}");
         }
         assert_eq!(Route::of("/health/"), Some(Route::Component("")));

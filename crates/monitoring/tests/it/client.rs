@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
-use trading_monitoring::{Check, Health, Lifecycle, Metrics, Server, ServerOptions, Sources, System, SystemOptions};
+use trading_monitoring::{
+    Check, Health, Lifecycle, Metrics, Pages, Server, ServerOptions, Sources, System, SystemOptions,
+};
 
 /// Only reached when something is broken: then a test fails, and does not hang.
 pub(crate) const NEVER: Duration = Duration::from_secs(60);
@@ -29,13 +31,26 @@ impl Fixture {
     }
 
     pub(crate) fn with(options: ServerOptions, checks: impl IntoIterator<Item = Check>) -> Self {
+        Self::extended(options, checks, [])
+    }
+
+    pub(crate) fn extended(
+        options: ServerOptions,
+        checks: impl IntoIterator<Item = Check>,
+        pages: impl IntoIterator<Item = Pages>,
+    ) -> Self {
         let data_dir = tempfile::tempdir().expect("a temporary folder");
         let (metrics, lifecycle) = (Metrics::default(), Lifecycle::default());
         let system = System::start(SystemOptions { data_dir: data_dir.path().into(), ..SystemOptions::default() })
             .expect("samples");
         let health = Health::start(checks).expect("the checks are valid");
-        let sources =
-            Sources { metrics: metrics.clone(), health: health.clone(), system, lifecycle: lifecycle.clone() };
+        let sources = Sources {
+            metrics: metrics.clone(),
+            health: health.clone(),
+            system,
+            lifecycle: lifecycle.clone(),
+            pages: pages.into_iter().collect(),
+        };
         let server = Server::start(options, sources).expect("starts");
         assert!(health.wait_first(NEVER));
         Self { server, metrics, health, lifecycle, data_dir }

@@ -18,6 +18,7 @@ fn keys(value: &Value, found: &mut BTreeSet<String>) {
         found.insert(key.clone());
         match key.as_str() {
             "endpoints" | "details" => {}
+            "history" => value.as_array().into_iter().flatten().for_each(|past| keys(past, found)),
             "components" => {
                 value.as_object().into_iter().flatten().for_each(|(_, component)| keys(component, found));
             }
@@ -56,8 +57,8 @@ const STATUSES: [&str; 4] = ["healthy", "degraded", "unhealthy", "unknown"];
 #[test]
 fn the_simple_pages() {
     let fixture = Fixture::new([]);
-    let index = check(&fixture, "/", 200, &["/"], &[]);
-    assert_eq!(index["endpoints"]["/health/{component}"], "one component");
+    let index = check(&fixture, "/?format=json", 200, &["/"], &["?format=json"]);
+    assert_eq!(index["endpoints"]["/health/{component}"], "one component and its history");
     assert_eq!(check(&fixture, "/ping", 200, &["/ping"], &["pong"]), json!({ "message": "pong" }));
     assert_eq!(check(&fixture, "/live", 200, &["/live"], &["alive"]), json!({ "status": "alive" }));
 }
@@ -76,7 +77,8 @@ fn every_answer_is_neither_stored_nor_guessed_at() {
 fn a_healthy_system_says_so() {
     let fixture = Fixture::new([fixed("database", Status::Healthy).critical(true), fixed("disk", Status::Healthy)]);
     let rows = ["/health", "/health/{component}"];
-    let body = check(&fixture, "/health", 200, &rows, &STATUSES);
+    let only_there = ["history", "time"];
+    let body = check(&fixture, "/health", 200, &rows, &[&STATUSES[..], &only_there].concat());
     assert_eq!(body["status"], "healthy");
     let names: Vec<&String> = body["components"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["database", "disk"]);
@@ -193,8 +195,8 @@ fn errors_are_json_with_a_sentence() {
         assert_eq!((reply.status, reply.json()), (status, json!({ "error": sentence })), "{method} {target}");
         reply
     };
-    check("GET", "/nowhere", 404, "no such page: / lists those that there are");
-    check("GET", "/ping/", 404, "no such page: / lists those that there are");
+    check("GET", "/nowhere", 404, "no such page: /?format=json lists those that there are");
+    check("GET", "/ping/", 404, "no such page: /?format=json lists those that there are");
     for unknown in ["nothing", "", "../live", "%64isk", "disk/history", "DISK"] {
         check("GET", &format!("/health/{unknown}"), 404, "no such component: there are database, disk");
     }
@@ -202,7 +204,7 @@ fn errors_are_json_with_a_sentence() {
         let reply = check(method, "/health", 405, "only GET and HEAD are answered");
         assert_eq!(reply.header("allow"), Some("GET, HEAD"));
     }
-    check("POST", "/nowhere", 404, "no such page: / lists those that there are");
+    check("POST", "/nowhere", 404, "no such page: /?format=json lists those that there are");
 }
 
 #[test]

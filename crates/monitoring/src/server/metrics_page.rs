@@ -1,0 +1,91 @@
+//! The metrics, as text for Prometheus and as JSON.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::http::request::Parts;
+use serde_json::{Map, Value, json};
+
+use super::negotiation;
+use super::query::Query;
+use super::reply::Reply;
+use crate::Metrics;
+use crate::metrics::{Family, Series, Summary};
+
+/// **Source:** <https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info>.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A year: no samples are as old.
+const HOURS_MAX: f64 = 8_760.0;
+
+pub(super) fn reply(metrics: &Metrics, head: &Parts) -> Reply {
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let json = negotiation::wants_json(head, "text/plain", "text");
+    let answer = json.and_then(|json| Ok((json, query.get("metric"), window(query.get("hours"))?)));
+    match answer {
+        Err(sentence) => Reply::error(StatusCode::BAD_REQUEST, &sentence),
+        Ok((_, Some(name), window)) => one(metrics, name, window),
+        Ok((true, None, window)) => Reply::json(&all(metrics, window)),
+        Ok((false, None, _)) => Reply::of(PROMETHEUS, metrics.prometheus()),
+    }
+}
+
+fn window(hours: Option<&str>) -> Result<Duration, String> {
+    let Some(text) = hours else { return Ok(Duration::from_secs(3_600)) };
+    let hours = text.parse().ok().filter(|hours: &f64| *hours > 0.0 && *hours <= HOURS_MAX);
+    hours
+        .map(|hours| Duration::from_secs_f64(hours * 3_600.0))
+        .ok_or_else(|| format!("hours is a number above 0 and at most {HOURS_MAX}"))
+}
+
+fn all(metrics: &Metrics, window: Duration) -> Value {
+    let family = |family: Family| {
+        let mut body = described(&family);
+        body.insert("series".to_owned(), json!(family.series));
+        body.extend(figures(&metrics.summary(&family.name, window).unwrap_or_default()));
+        Value::from(body)
+    };
+    json!({ "metrics": metrics.families().into_iter().map(family).collect::<Vec<_>>() })
+}
+
+fn one(metrics: &Metrics, name: &str, window: Duration) -> Reply {
+    let family = metrics.families().into_iter().find(|family| family.name == name);
+    let found = family.zip(metrics.series(name, window)).zip(metrics.summary(name, window));
+    let Some(((family, series), summary)) = found else {
+        let sentence = "no such metric: /metrics?format=json lists those that there are";
+        return Reply::error(StatusCode::NOT_FOUND, sentence);
+    };
+    let one = |series: Series| {
+        let labels: Map<String, Value> =
+            series.labels.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+        let samples: Vec<Value> =
+            series.samples.iter().map(|sample| json!([sample.time.timestamp_millis(), sample.value])).collect();
+        let mut body = Map::new();
+        body.insert("labels".to_owned(), labels.into());
+        body.extend(figures(&series.summary));
+        body.insert("samples".to_owned(), samples.into());
+        Value::from(body)
+    };
+    let mut body = described(&family);
+    body.extend(figures(&summary));
+    body.insert("series".to_owned(), series.into_iter().map(one).collect());
+    Reply::json(&body.into())
+}
+
+fn described(family: &Family) -> Map<String, Value> {
+    let Family { name, kind, unit, help, .. } = family;
+    let pairs = [("name", name.as_str()), ("kind", kind.as_str()), ("unit", unit), ("help", help)];
+    pairs.map(|(key, value)| (key.to_owned(), Value::from(value))).into_iter().collect()
+}
+
+fn figures(summary: &Summary) -> Map<String, Value> {
+    let Summary { count, min, max, mean, latest, p50, p95, p99, rate, covers } = *summary;
+    let figures =
+        [("min", min), ("max", max), ("mean", mean), ("latest", latest), ("p50", p50), ("p95", p95), ("p99", p99)];
+    let mut body = Map::new();
+    body.insert("count".to_owned(), json!(count));
+    body.extend(figures.map(|(key, value)| (key.to_owned(), json!(value))));
+    body.insert("rate".to_owned(), json!(rate));
+    body.insert("covers_seconds".to_owned(), json!(covers.as_secs_f64()));
+    body
+}

@@ -1,0 +1,162 @@
+"use strict";
+// Small charts of lines over time. Everything is made of nodes and set as text; nothing is markup.
+const Charts = (() => {
+  const SVG = "http://www.w3.org/2000/svg";
+  const WIDTH = 300;
+  const HEIGHT = 100;
+  const BUCKETS = 48;
+
+  function node(name, classes) {
+    const made = document.createElementNS(SVG, name);
+    if (classes) made.setAttribute("class", classes);
+    return made;
+  }
+
+  // A figure with its unit, short enough for a label.
+  function figure(value, unit) {
+    if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+    if (unit === "seconds" || unit === "s") {
+      const size = Math.abs(value);
+      if (size === 0) return "0 s";
+      if (size < 1e-3) return `${digits(value * 1e6)} µs`;
+      if (size < 1) return `${digits(value * 1e3)} ms`;
+      if (size < 120) return `${digits(value)} s`;
+      if (size < 7200) return `${digits(value / 60)} min`;
+      if (size < 172800) return `${digits(value / 3600)} h`;
+      return `${digits(value / 86400)} d`;
+    }
+    if (unit === "bytes") {
+      let size = value;
+      for (const prefix of ["B", "kB", "MB", "GB"]) {
+        if (Math.abs(size) < 1000) return `${digits(size)} ${prefix}`;
+        size /= 1000;
+      }
+      return `${digits(size)} TB`;
+    }
+    if (unit === "ratio") return `${digits(value * 100)} %`;
+    if (unit === "percent" || unit === "%") return `${digits(value)} %`;
+    return unit ? `${digits(value)} ${unit}` : digits(value);
+  }
+
+  function digits(value) {
+    const size = Math.abs(value);
+    const most = size >= 100 ? 0 : size >= 10 ? 1 : 2;
+    return value.toLocaleString("en", size !== 0 && size < 0.01 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: most });
+  }
+
+  function clock(ms, span) {
+    const days = span > 36 * 3600e3;
+    const options = days ? { month: "short", day: "numeric" } : { hour: "2-digit", minute: "2-digit" };
+    return new Date(ms).toLocaleString("en-GB", options);
+  }
+
+  // The quantiles of samples [[ms, value], …] in equal stretches of time.
+  function quantiles(samples, from, to) {
+    const stretches = Array.from({ length: BUCKETS }, () => []);
+    const width = (to - from) / BUCKETS;
+    for (const [at, value] of samples) {
+      const place = Math.min(BUCKETS - 1, Math.floor((at - from) / width));
+      if (place >= 0) stretches[place].push(value);
+    }
+    const line = (name, quantile) => ({
+      name,
+      points: stretches.map((values, place) => {
+        const sorted = values.sort((a, b) => a - b);
+        const rank = Math.max(0, Math.ceil(quantile * sorted.length) - 1);
+        return [from + (place + 0.5) * width, sorted.length ? sorted[rank] : null];
+      }),
+    });
+    return [line("p50", 0.5), line("p95", 0.95), line("p99", 0.99)];
+  }
+
+  // A line breaks where there is nothing, and one point alone is still seen.
+  function path(points, x, y, bridging) {
+    let text = "";
+    let open = false;
+    points.forEach(([at, value], place) => {
+      if (value === null || !Number.isFinite(value)) {
+        open = open && bridging;
+        return;
+      }
+      const here = `${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+      const next = points[place + 1];
+      text += open ? `L${here}` : `M${here}`;
+      if (!open && !bridging && (!next || next[1] === null)) text += `L${(x(at) + 0.5).toFixed(1)} ${y(value).toFixed(1)}`;
+      open = true;
+    });
+    return text;
+  }
+
+  // A chart that is updated in place.
+  class Chart {
+    constructor(small) {
+      this.root = document.createElement("div");
+      this.svg = node("svg", small ? "chart small" : "chart");
+      this.svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+      this.svg.setAttribute("preserveAspectRatio", "none");
+      this.svg.setAttribute("role", "img");
+      const axis = node("path", "axis");
+      axis.setAttribute("d", `M0 ${HEIGHT}H${WIDTH}M0 0H${WIDTH}`);
+      this.svg.append(axis);
+      this.paths = [];
+      this.small = small;
+      this.ends = document.createElement("div");
+      this.ends.className = "ends";
+      this.ends.append(...["", "", ""].map(() => document.createElement("span")));
+      this.legend = document.createElement("div");
+      this.legend.className = "legend";
+      this.root.append(this.svg);
+      if (!small) this.root.append(this.ends, this.legend);
+    }
+
+    draw(name, unit, lines, span, bridging = true) {
+      const values = lines.flatMap((line) => line.points).filter((point) => Number.isFinite(point[1]) && point[1] !== null);
+      const [from, to] = span || [Math.min(...values.map((point) => point[0])), Math.max(...values.map((point) => point[0]))];
+      let low = 0;
+      let high = 0;
+      if (values.length) {
+        low = values.reduce((least, point) => Math.min(least, point[1]), Infinity);
+        high = values.reduce((most, point) => Math.max(most, point[1]), -Infinity);
+        // From zero, unless the line would be flat then.
+        if (low > 0 && (high - low) > high * 0.1) low = 0;
+        else if (low > 0) { const room = (high - low) || high * 0.1; low -= room; high += room; }
+      }
+      if (high === low) high = low + 1;
+      const x = (at) => (to === from ? WIDTH / 2 : ((at - from) / (to - from)) * WIDTH);
+      const y = (value) => HEIGHT - ((value - low) / (high - low)) * HEIGHT;
+      while (this.paths.length > lines.length) {
+        this.paths.pop().remove();
+        this.legend.lastChild.remove();
+      }
+      lines.forEach((line, place) => {
+        if (!this.paths[place]) {
+          this.paths[place] = node("path", `line-${place + 1}`);
+          this.svg.append(this.paths[place]);
+          const label = document.createElement("span");
+          label.className = `line-${place + 1}`;
+          this.legend.append(label);
+        }
+        const d = path(line.points, x, y, bridging);
+        if (this.paths[place].getAttribute("d") !== d) this.paths[place].setAttribute("d", d);
+      });
+      const says = lines.map((line) => {
+        const known = line.points.filter((point) => point[1] !== null);
+        return `${line.name} ${known.length ? figure(known[known.length - 1][1], unit) : "–"}`.trim();
+      });
+      says.forEach((text, place) => set(this.legend.children[place], text));
+      const label = values.length ? `${name}: ${says.join(", ")}; at most ${figure(high, unit)}` : `${name}: nothing yet`;
+      if (this.svg.getAttribute("aria-label") !== label) this.svg.setAttribute("aria-label", label);
+      const range = to - from;
+      set(this.ends.children[0], values.length ? clock(from, range) : "");
+      set(this.ends.children[1], values.length ? `${figure(low, unit)} to ${figure(high, unit)}` : "nothing yet");
+      set(this.ends.children[2], values.length ? clock(to, range) : "");
+    }
+  }
+
+  // Only what changed is touched, so that nothing flickers and no selection is lost.
+  function set(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  return { Chart, figure, quantiles, set };
+})();

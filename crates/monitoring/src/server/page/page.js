@@ -1,0 +1,438 @@
+"use strict";
+// Asks the server every few seconds and updates what is there, in place. Every text of the server becomes a text node.
+(() => {
+  const REFRESH_MS = 5000;
+  const ANSWER_MS = 4000;
+  const CHARTS_MAX = 60;
+  const KEPT_MS = 3600e3;
+  const { Chart, figure, quantiles, set } = Charts;
+  const get = (id) => document.getElementById(id);
+
+  const token = () => sessionStorage.getItem("token");
+  let answered = null;
+  let chartsAsked = 0;
+
+  // ---- asking
+
+  class Refused extends Error {}
+
+  async function ask(path, ms = ANSWER_MS) {
+    const headers = { Accept: "application/json" };
+    if (token()) headers.Authorization = `Bearer ${token()}`;
+    const reply = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(ms) });
+    const body = await reply.json();
+    if (reply.status === 401 || reply.status === 429) throw new Refused(body.error);
+    return body;
+  }
+
+  // ---- nodes
+
+  function make(name, classes, text) {
+    const made = document.createElement(name);
+    if (classes) made.className = classes;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function attribute(element, name, value) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+
+  // Keeps one child for each item, by its key, and moves none that is in its place.
+  function sync(parent, items, key, create, update) {
+    const known = parent.known || (parent.known = new Map());
+    const wanted = new Set(items.map(key));
+    for (const [name, child] of known) {
+      if (!wanted.has(name)) {
+        child.remove();
+        known.delete(name);
+      }
+    }
+    items.forEach((item, place) => {
+      const name = key(item);
+      if (!known.has(name)) known.set(name, create(item));
+      const child = known.get(name);
+      if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] || null);
+      update(child, item);
+    });
+  }
+
+  function facts(list, pairs) {
+    sync(list, pairs, (pair) => pair[0], ([name]) => {
+      const fact = make("div");
+      fact.append(make("dt", "", name), make("dd"));
+      return fact;
+    }, (fact, [, value]) => set(fact.lastChild, String(value)));
+  }
+
+  // ---- texts
+
+  function ago(ms) {
+    if (ms === null || ms === undefined) return "never";
+    const seconds = Math.round(ms / 1000);
+    if (seconds < 1) return "now";
+    if (seconds < 120) return `${seconds} s ago`;
+    if (seconds < 7200) return `${Math.round(seconds / 60)} min ago`;
+    if (seconds < 172800) return `${Math.round(seconds / 3600)} h ago`;
+    return `${Math.round(seconds / 86400)} d ago`;
+  }
+
+  const when = (time) => new Date(time).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const plain = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : String(value));
+  const VERDICTS = { healthy: "All is well", degraded: "It works, but look at it", unhealthy: "It does not work", unknown: "Nobody knows yet" };
+
+  function badge(element, status) {
+    attribute(element, "data-status", status);
+    set(element, status);
+  }
+
+  const MARKS = { healthy: "✓", degraded: "!", unhealthy: "✕" };
+
+  // ---- the verdict
+
+  function showVerdict(health, ready) {
+    attribute(get("verdict"), "data-status", health.status);
+    set(get("overall"), `${VERDICTS[health.status] || VERDICTS.unknown} (${health.status})`);
+    const reasons = ready.reasons && ready.reasons.length ? `: ${ready.reasons.join("; ")}` : "";
+    set(get("phase"), ready.ready ? "Ready for work." : `Not ready for work${reasons}.`);
+    document.title = `${MARKS[health.status] || "?"} ${health.status}`;
+  }
+
+  // ---- components
+
+  function createComponent({ name, critical }) {
+    const item = make("li", "card");
+    const details = make("details");
+    const summary = make("summary");
+    const title = make("span", "name", name);
+    if (critical) title.append(" ", make("small", "", "critical"));
+    summary.append(make("span", "badge"), title, make("span", "message"), make("span", "history"), make("span", "age quiet number"));
+    const more = make("div", "more");
+    more.append(make("dl", "facts"), make("h3", "", "Last results"), make("ol"));
+    details.append(summary, more);
+    item.append(details);
+    return item;
+  }
+
+  function updateComponent(item, { status, message, age_ms, duration_ms, details, history }) {
+    const [summary, more] = item.firstChild.children;
+    const [word, , text, strip, age] = summary.children;
+    badge(word, status);
+    set(text, message);
+    set(age, ago(age_ms));
+    attribute(strip, "role", "img");
+    if (!history) return;
+    const failed = history.filter((past) => past.status !== "healthy").length;
+    attribute(strip, "aria-label", `last ${history.length} results, ${failed} of them not healthy`);
+    const shown = history.slice(-50);
+    while (strip.children.length > shown.length) strip.lastChild.remove();
+    while (strip.children.length < shown.length) strip.append(make("i"));
+    shown.forEach((past, place) => attribute(strip.children[place], "data-status", past.status));
+    if (!item.firstChild.open) return;
+    const took = [["took", duration_ms === null ? "–" : `${duration_ms} ms`]];
+    facts(more.children[0], took.concat(Object.entries(details).map(([name, value]) => [name, plain(value)])));
+    sync(more.children[2], history.slice(-20).reverse(), (past) => past.time, () => make("li"), (line, past) =>
+      set(line, `${when(past.time)}: ${past.status}, ${past.duration_ms} ms. ${past.message}`));
+  }
+
+  async function showComponents(components) {
+    const names = Object.keys(components);
+    const whole = await Promise.all(names.map((name) => ask(`health/${encodeURIComponent(name)}`)));
+    sync(get("components"), whole, (component) => component.name, (component) => {
+      const item = createComponent(component);
+      item.firstChild.addEventListener("toggle", () => updateComponent(item, item.latest));
+      return item;
+    }, (item, component) => {
+      item.latest = component;
+      updateComponent(item, component);
+    });
+  }
+
+  // ---- the machine
+
+  const past = {};
+
+  function createMeter({ name }) {
+    const card = make("div", "card");
+    const meter = make("div", "meter");
+    meter.append(make("i"));
+    card.chart = new Chart(true);
+    card.append(make("h3", "", name), make("p", "figure"), meter, card.chart.root, make("p", "quiet"));
+    attribute(meter, "role", "meter");
+    attribute(meter, "aria-label", name);
+    attribute(meter, "aria-valuemin", "0");
+    attribute(meter, "aria-valuemax", "100");
+    return card;
+  }
+
+  // What the server has of the hour before this page was opened.
+  async function remember({ memory, disk }) {
+    const total = disk.used_bytes + disk.free_bytes;
+    const sources = [
+      ["Processors", "system_cpu_usage_ratio", (ratio) => ratio * 100],
+      ["Memory", "system_memory_available_bytes", (bytes) => (1 - bytes / memory.total_bytes) * 100],
+      ["Disk", "system_disk_free_bytes", (bytes) => (1 - bytes / total) * 100],
+    ];
+    await Promise.all(sources.map(async ([name, metric, percent]) => {
+      const { series } = await ask(`metrics?format=json&metric=${metric}&hours=1`);
+      past[name] = series && series.length ? series[0].samples.map(([at, value]) => [at, percent(value)]) : [];
+    }));
+  }
+
+  function updateMeter(card, { name, percent, says, at }) {
+    const [, number, meter, , quiet] = card.children;
+    set(number, percent === null ? "–" : figure(percent, "percent"));
+    const part = percent === null ? 0 : Math.max(0, Math.min(100, percent));
+    attribute(meter, "aria-valuenow", part.toFixed(0));
+    meter.firstChild.style.width = `${part.toFixed(1)}%`;
+    attribute(meter.firstChild, "data-level", part >= 95 ? "full" : part >= 85 ? "high" : "well");
+    set(quiet, says);
+    const points = past[name] || (past[name] = []);
+    if (percent !== null && (!points.length || points[points.length - 1][0] !== at)) points.push([at, percent]);
+    while (points.length && points[0][0] < at - KEPT_MS) points.shift();
+    card.chart.draw(`${name} over the last hour`, "percent", [{ name, points }]);
+  }
+
+  async function showSystem(system) {
+    if (!past.Processors) await remember(system);
+    const { sampled_at, cpu, memory, swap, disk, process } = system;
+    const at = Date.parse(sampled_at);
+    const bytes = (amount) => figure(amount, "bytes");
+    const share = (used, total) => (total ? (used / total) * 100 : null);
+    const load = cpu.load ? `load ${[cpu.load.one, cpu.load.five, cpu.load.fifteen].map((one) => figure(one, "")).join(", ")}; ` : "";
+    const limit = memory.limited_by === "host" ? "" : `, the limit of its ${memory.limited_by}`;
+    const free = disk.error === null ? `${bytes(disk.free_bytes)} of ${bytes(disk.used_bytes + disk.free_bytes)} free at ${disk.path}` : disk.error;
+    sync(get("system"), [
+      { name: "Processors", percent: cpu.percent, says: `${load}${cpu.cores} cores`, at },
+      { name: "Memory", percent: share(memory.used_bytes, memory.total_bytes), says: `${bytes(memory.available_bytes)} of ${bytes(memory.total_bytes)} available${limit}`, at },
+      { name: "Disk", percent: disk.error === null ? share(disk.used_bytes, disk.used_bytes + disk.free_bytes) : null, says: free, at },
+    ], (meter) => meter.name, createMeter, updateMeter);
+    facts(get("process"), [
+      ["process", process.pid],
+      ["running for", figure(process.uptime_seconds, "seconds")],
+      ["its memory", bytes(process.resident_bytes)],
+      ["its processors", process.cpu_percent === null ? "–" : figure(process.cpu_percent, "percent")],
+      ["threads", process.threads ?? "–"],
+      ["open files", `${process.open_fds ?? "–"} of ${process.open_fds_max ?? "–"}`],
+      ["swap in use", bytes(swap.used_bytes)],
+    ]);
+  }
+
+  // ---- transitions
+
+  function showTransitions({ transitions }) {
+    const latest = transitions.slice(-20).reverse();
+    if (!latest.length) latest.push({ time: null });
+    sync(get("transitions"), latest, (one) => `${one.time} ${one.component}`, ({ time, component, to, message }) => {
+      const item = make("li");
+      if (time === null) {
+        item.append("None since the start.");
+        return item;
+      }
+      const at = make("time", "", when(time));
+      at.dateTime = time;
+      const word = make("span", "badge");
+      badge(word, to);
+      item.append(at, word, make("span", "name", component), make("span", "message", message));
+      return item;
+    }, () => {});
+  }
+
+  // ---- panels of the program
+
+  const isNumber = (text) => /^[-+−]?[\d., ]+( ?[%$€]| [A-Z]{3})?$/.test(text);
+
+  const KINDS = {
+    text: [() => make("p"), (element, part) => set(element, part.text)],
+    facts: [() => make("dl", "facts"), (element, part) => facts(element, part.facts)],
+    chart: [() => {
+      const chart = new Chart(false);
+      chart.root.chart = chart;
+      return chart.root;
+    }, (element, part, title) => element.chart.draw(title, part.unit, part.lines)],
+    table: [() => {
+      const scroll = make("div", "scroll");
+      attribute(scroll, "tabindex", "0");
+      attribute(scroll, "role", "region");
+      const table = make("table");
+      table.append(make("thead"), make("tbody"));
+      scroll.append(table, make("p", "quiet"));
+      return scroll;
+    }, (element, part, title) => {
+      attribute(element, "aria-label", title);
+      const [head, body] = element.firstChild.children;
+      const numeric = part.columns.map((_, column) => part.rows.length > 0 && part.rows.every((row) => isNumber(row[column] ?? "")));
+      const cells = (row, values, name) => {
+        while (row.children.length > values.length) row.lastChild.remove();
+        while (row.children.length < values.length) row.append(make(name));
+        values.forEach((value, column) => {
+          set(row.children[column], value);
+          attribute(row.children[column], "class", numeric[column] ? "number" : "");
+          if (name === "th") attribute(row.children[column], "scope", "col");
+        });
+      };
+      if (!head.firstChild) head.append(make("tr"));
+      cells(head.firstChild, part.columns, "th");
+      while (body.children.length > part.rows.length) body.lastChild.remove();
+      while (body.children.length < part.rows.length) body.append(make("tr"));
+      part.rows.forEach((row, place) => cells(body.children[place], row, "td"));
+      set(element.lastChild, part.rows.length === 0 ? "None." : part.total > part.rows.length ? `The first ${part.rows.length} of ${part.total}.` : "");
+    }],
+  };
+
+  function showPanels({ panels }) {
+    const numbered = panels.map((panel, place) => ({ ...panel, place }));
+    sync(get("panels"), numbered, ({ place, prefix, title }) => `${place} ${prefix} ${title}`, ({ place, title }) => {
+      const section = make("section", "panel");
+      const heading = make("h2", "", title);
+      heading.id = `panel-${place}`;
+      attribute(section, "aria-labelledby", heading.id);
+      section.append(heading, make("div", "card"));
+      return section;
+    }, (section, { title, parts, error }) => {
+      const shown = error === undefined ? parts : [{ kind: "text", text: error }];
+      const kinds = shown.map((part, place) => ({ part, key: `${place} ${part.kind}` }));
+      sync(section.lastChild, kinds, (one) => one.key, ({ part }) => KINDS[part.kind][0](), (element, { part }) => {
+        KINDS[part.kind][1](element, part, title);
+        element.classList.toggle("error", error !== undefined);
+      });
+    });
+  }
+
+  // ---- metrics
+
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      target.isSeen = isIntersecting;
+      if (isIntersecting && !target.drawn) drawMetric(target).catch(lose);
+    }
+  }, { rootMargin: "200px" });
+
+  function createMetric({ name, help }) {
+    const card = make("div", "card metric");
+    card.chart = new Chart(false);
+    card.metric = name;
+    card.chart.draw(name, "", [], [0, 0]);
+    card.append(make("h3", "", name), make("p", "quiet", help), card.chart.root, make("p", "quiet number"));
+    seen.observe(card);
+    return card;
+  }
+
+  function updateMetric(card, { unit, latest, mean, count, rate }) {
+    const per = rate === null ? "" : `, ${figure(rate, "")} a second`;
+    set(card.lastChild, count === 0 ? "nothing in this time" : `latest ${figure(latest, unit)}, mean ${figure(mean, unit)}, ${count} samples${per}`);
+  }
+
+  async function drawMetric(card) {
+    card.drawn = true;
+    const hours = Number(get("hours").value);
+    const metric = await ask(`metrics?format=json&metric=${encodeURIComponent(card.metric)}&hours=${hours}`);
+    const samples = (metric.series || []).map((one) => one.samples);
+    const all = samples.flat();
+    const to = Date.now();
+    const first = all.reduce((least, sample) => Math.min(least, sample[0]), to - 60e3);
+    const from = Math.max(to - hours * 3600e3, first);
+    const called = (labels) => Object.values(labels).join(", ") || "value";
+    const lines = metric.kind === "timing"
+      ? quantiles(all, from, to)
+      : (metric.series || []).slice(0, 4).map((one) => ({ name: called(one.labels), points: one.samples }));
+    card.chart.draw(card.metric, metric.unit, lines, [from, to]);
+  }
+
+  async function showMetrics() {
+    const hours = get("hours").value;
+    const { metrics } = await ask(`metrics?format=json&hours=${hours}`);
+    const sought = get("find").value.trim().toLowerCase();
+    const order = { timing: 0, gauge: 1, counter: 2 };
+    const found = metrics.filter((metric) => metric.name.toLowerCase().includes(sought)).sort((a, b) => order[a.kind] - order[b.kind]);
+    sync(get("metrics"), found.slice(0, CHARTS_MAX), (metric) => metric.name, createMetric, updateMetric);
+    set(get("more"), found.length > CHARTS_MAX ? `${found.length - CHARTS_MAX} more: find them by name.` : found.length ? "" : "None of that name.");
+    await Promise.all([...get("metrics").children].filter((card) => card.isSeen).map(drawMetric));
+  }
+
+  // ---- the round
+
+  function showLoss() {
+    const lost = answered === null || Date.now() - answered > REFRESH_MS + ANSWER_MS;
+    const since = answered === null ? "" : ` since ${new Date(answered).toLocaleTimeString("en-GB")} (${ago(Date.now() - answered)}). What is shown is from then`;
+    if (document.body.classList.contains("stale")) set(get("lost"), `The server does not answer${since}. Asking again.`);
+    else if (answered !== null) set(get("updated"), lost ? "" : `updated ${ago(Date.now() - answered)}, every ${REFRESH_MS / 1000} s`);
+  }
+
+  function lose(error) {
+    if (error instanceof Refused) {
+      unlock(error.message);
+      return;
+    }
+    document.body.classList.add("stale");
+    get("lost").hidden = false;
+    set(get("updated"), "");
+    if (answered === null) set(get("overall"), "No answer");
+    document.title = "✕ no answer";
+    showLoss();
+  }
+
+  function unlock(sentence) {
+    get("main").hidden = true;
+    get("unlock").hidden = false;
+    if (token()) {
+      sessionStorage.removeItem("token");
+      set(get("refused"), sentence);
+    }
+  }
+
+  async function refresh() {
+    const [health, ready] = await Promise.all([ask("health"), ask("ready")]);
+    answered = Date.now();
+    document.body.classList.remove("stale");
+    get("lost").hidden = true;
+    showVerdict(health, ready);
+    if (!health.components) {
+      unlock();
+      return;
+    }
+    get("unlock").hidden = true;
+    get("main").hidden = false;
+    const parts = [
+      showComponents(health.components),
+      ask("system").then(showSystem),
+      ask("transitions").then(showTransitions),
+      // The program's panels may be slow, and then say so themselves.
+      ask("panels", 4 * ANSWER_MS).then(showPanels),
+    ];
+    if (Date.now() - chartsAsked > 2 * REFRESH_MS) {
+      chartsAsked = Date.now();
+      parts.push(showMetrics());
+    }
+    await Promise.all(parts);
+    showLoss();
+  }
+
+  let underWay = false;
+  async function round() {
+    if (underWay || document.hidden) return;
+    underWay = true;
+    try {
+      await refresh();
+    } catch (error) {
+      lose(error);
+    } finally {
+      underWay = false;
+    }
+  }
+
+  get("unlock").addEventListener("submit", (event) => {
+    event.preventDefault();
+    sessionStorage.setItem("token", get("token").value);
+    get("token").value = "";
+    set(get("refused"), "");
+    round();
+  });
+  const again = () => showMetrics().catch(lose);
+  get("hours").addEventListener("change", again);
+  get("find").addEventListener("input", again);
+  document.addEventListener("visibilitychange", round);
+  setInterval(round, REFRESH_MS);
+  setInterval(showLoss, 1000);
+  round();
+})();

@@ -1,0 +1,213 @@
+//! The page, in a real browser. Skipped, with a word, where there is none.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use trading_monitoring::{Check, Outcome, Pages, Part, Phase, Server, ServerOptions, Sources, Token};
+
+use crate::chromium::Tab;
+use crate::client::{Fixture, NEVER, options};
+
+const NASTY: &str = "<script>pwned = 1</script><img src=x onerror='pwned = 2'>";
+
+fn nasty_pages() -> Pages {
+    let at = |n: i32| DateTime::UNIX_EPOCH + TimeDelta::days(20_000 + i64::from(n));
+    Pages::new("/portfolio")
+        .panel(format!("Agents {NASTY}"), move || {
+            Ok(vec![
+                Part::text(NASTY),
+                Part::facts([(NASTY, "2 of 5"), ("last run", NASTY)]),
+                Part::table(["agent", NASTY, "quantity"], [[NASTY, "NVDA", "12.5"], ["pelosi", NASTY, "3"]]),
+                Part::chart("USD", [(NASTY, (0..30).map(|n| (at(n), f64::from(n))).collect())]),
+            ])
+        })
+        .panel("Backups", || Err(format!("cannot be listed: {NASTY}").into()))
+}
+
+/// Two components, one of which can be made worse; metrics; and texts that are markup wherever a text can be.
+fn fixture(options: ServerOptions) -> (Fixture, Arc<AtomicBool>) {
+    let bad = Arc::new(AtomicBool::new(false));
+    let worse = Arc::clone(&bad);
+    let checks = [
+        Check::new("database", move || {
+            if worse.load(Ordering::SeqCst) {
+                Outcome::degraded(format!("slow {NASTY}"))
+            } else {
+                Outcome::healthy(format!("answers {NASTY}")).detail(NASTY, NASTY)
+            }
+        })
+        .every(Duration::from_millis(100))
+        .critical(true),
+        Check::new("quiver", || Outcome::healthy("answers")).every(Duration::from_millis(300)),
+    ];
+    let fixture = Fixture::extended(options, checks, [nasty_pages()]);
+    fixture.lifecycle.advance(Phase::Running);
+    fixture.metrics.describe("wait_seconds", NASTY);
+    for millis in 1..=100 {
+        fixture.metrics.timing("wait", &[("of", NASTY)]).record(Duration::from_millis(millis));
+    }
+    fixture.metrics.gauge("positions", &[("agent", NASTY)]).set(7.0);
+    (fixture, bad)
+}
+
+fn open(fixture: &Fixture) -> Option<Tab> {
+    Tab::open(&format!("http://{}/", fixture.server.address()))
+}
+
+#[test]
+fn it_shows_everything_and_takes_every_text_for_a_text() {
+    let (fixture, _) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.wait("document.querySelectorAll('#components li').length === 2 && document.querySelector('#panels table')");
+    tab.value("document.querySelector('#metrics').scrollIntoView()");
+    tab.wait("document.querySelector('.metric .legend')?.children.length === 3");
+    for (expression, expected) in [
+        ("document.querySelector('#overall').innerText", "All is well (healthy)".to_owned()),
+        ("document.querySelector('#phase').innerText", "Ready for work.".to_owned()),
+        ("document.querySelector('#components .badge').innerText", "healthy".to_owned()),
+        ("document.querySelector('#components .message').innerText", format!("answers {NASTY}")),
+        ("document.querySelector('#panels h2').innerText", format!("Agents {NASTY}")),
+        ("document.querySelector('#panels p').innerText", NASTY.to_owned()),
+        ("document.querySelector('#panels dt').innerText", NASTY.to_owned()),
+        ("document.querySelectorAll('#panels th')[1].innerText", NASTY.to_owned()),
+        ("document.querySelector('#panels td').innerText", NASTY.to_owned()),
+        ("document.querySelectorAll('#panels td')[2].className", "number".to_owned()),
+        ("document.querySelector('#panels .legend').innerText", format!("{NASTY} 29 USD")),
+        ("document.querySelector('#panels .error').innerText", format!("cannot be listed: {NASTY}")),
+        ("document.querySelector('.metric h3').innerText", "wait_seconds".to_owned()),
+        (
+            "document.querySelector('.metric .legend').innerText.replace(/\\s*\\n\\s*/g, ', ')",
+            "p50 50 ms, p95 95 ms, p99 99 ms".to_owned(),
+        ),
+        ("String(typeof pwned)", "undefined".to_owned()),
+        ("String(document.querySelectorAll('script').length)", "2".to_owned()),
+        ("String(document.querySelectorAll('main img').length)", "0".to_owned()),
+    ] {
+        assert_eq!(tab.value(expression), expected, "{expression}");
+    }
+    // Whoever forgets it is stopped by the browser.
+    tab.value("try { document.body.innerHTML = '<b>x</b>' } catch (error) { error.name }");
+    assert_eq!(tab.value("document.querySelectorAll('b').length"), 0);
+    tab.complaints.retain(|(_, text)| !text.contains("TrustedHTML"));
+    assert_eq!(tab.complaints, [], "nothing to complain of");
+}
+
+#[test]
+fn it_is_used_by_keyboard_and_read_on_a_phone() {
+    let (fixture, _) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.look(360, "light");
+    tab.wait("document.querySelector('#panels table')");
+    assert_eq!(tab.value("document.documentElement.scrollWidth <= innerWidth"), true, "nothing to push sideways");
+    // The link to the content, then the first component.
+    tab.press("Tab", 9);
+    assert_eq!(tab.value("document.activeElement.className"), "skip");
+    tab.press("Tab", 9);
+    assert_eq!(tab.value("document.activeElement.tagName"), "SUMMARY");
+    tab.press("Enter", 13);
+    tab.wait("document.querySelector('#components details').open");
+    tab.wait("document.querySelector('#components dt + dd') && document.querySelector('#components ol li')");
+    let details = tab.value("document.querySelector('#components .facts').innerText");
+    assert!(details.as_str().is_some_and(|details| details.contains(NASTY)), "{details}");
+    // What a screen reader says: each chart has its figures in words, each section its name.
+    let unnamed =
+        "[...document.querySelectorAll('svg.chart')].filter((chart) => !chart.getAttribute('aria-label')).length";
+    assert_eq!(tab.value(unnamed), 0);
+    let sections = "[...document.querySelectorAll('section')].every((one) => \
+         document.getElementById(one.getAttribute('aria-labelledby'))?.innerText)";
+    assert_eq!(tab.value(sections), true);
+    assert_eq!(tab.value("document.querySelector('#verdict').getAttribute('aria-live')"), "polite");
+}
+
+#[test]
+fn it_follows_what_happens_without_making_anything_anew() {
+    let (fixture, bad) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.wait("document.querySelector('#components li') && document.querySelector('#panels table')");
+    tab.value(
+        "kept = [...document.querySelectorAll('#components li, #panels table, #system .card, svg')];
+         made = 0;
+         new MutationObserver((all) => all.forEach((one) => made += [...one.removedNodes].filter((node) => node.nodeType === 1 && node.tagName !== 'LI').length))
+             .observe(document.body, { subtree: true, childList: true });
+         null",
+    );
+    bad.store(true, Ordering::SeqCst);
+    tab.wait("document.querySelector('#components .badge').innerText === 'degraded'");
+    tab.wait("document.querySelector('#transitions .badge')?.innerText === 'degraded'");
+    tab.wait("document.querySelector('#overall').innerText === 'It works, but look at it (degraded)'");
+    assert_eq!(tab.value("document.title"), "! degraded");
+    assert_eq!(tab.value("document.querySelector('#transitions .message').innerText"), format!("slow {NASTY}"));
+    assert_eq!(tab.value("kept.every((one) => one.isConnected)"), true);
+    assert_eq!(tab.value("made"), 0, "elements that were taken away");
+    assert_eq!(tab.complaints, []);
+}
+
+#[test]
+fn it_says_when_it_has_lost_the_server_and_finds_it_again() {
+    let (fixture, _) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.wait("document.querySelector('#components li')");
+    assert_eq!(tab.value("document.querySelector('#lost').hidden"), true);
+    let address = fixture.server.address();
+    fixture.server.shutdown(NEVER);
+    tab.wait("!document.querySelector('#lost').hidden");
+    let text = tab.value("document.querySelector('#lost').innerText");
+    assert!(text.as_str().is_some_and(|text| text.starts_with("The server does not answer since ")), "{text}");
+    assert_eq!(tab.value("document.title"), "✕ no answer");
+    assert_eq!(tab.value("document.querySelectorAll('#components li').length"), 2, "what was known stays");
+    assert!(tab.complaints.iter().all(|(source, _)| source == "network"), "{:?}", tab.complaints);
+    let sources = Sources {
+        metrics: fixture.metrics.clone(),
+        health: fixture.health.clone(),
+        system: trading_monitoring::System::start(Default::default()).unwrap(),
+        lifecycle: fixture.lifecycle.clone(),
+        pages: Vec::new(),
+    };
+    let server = Server::start(ServerOptions::at(address), sources).unwrap();
+    tab.wait("document.querySelector('#lost').hidden && document.title === '✓ healthy'");
+    drop(server);
+}
+
+#[test]
+fn with_a_token_it_shows_the_verdict_and_asks_for_the_token() {
+    let token = Token::new("correct-horse-battery").unwrap();
+    let (fixture, _) = fixture(ServerOptions { token: Some(token), ..options() });
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.wait("!document.querySelector('#unlock').hidden");
+    assert_eq!(tab.value("document.querySelector('#overall').innerText"), "All is well (healthy)");
+    assert_eq!(tab.value("document.querySelector('main').hidden"), true);
+    tab.value("document.querySelector('#token').focus()");
+    tab.type_text("a wrong guess");
+    tab.press("Enter", 13);
+    tab.wait("document.querySelector('#refused').innerText.startsWith('this needs the token')");
+    tab.value("document.querySelector('#token').focus()");
+    tab.type_text("correct-horse-battery");
+    tab.press("Enter", 13);
+    tab.wait("document.querySelectorAll('#components li').length === 2");
+    assert_eq!(tab.value("document.querySelector('#unlock').hidden"), true);
+    assert_eq!(tab.value("document.cookie + localStorage.length"), "0", "the token ends with the tab");
+}
+
+/// For people to look at: `target/tmp/page-*.png`.
+#[test]
+fn it_is_photographed() {
+    let (fixture, bad) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    for (name, width, scheme) in
+        [("page-light", 1_200, "light"), ("page-dark", 1_200, "dark"), ("page-phone", 390, "light")]
+    {
+        tab.look(width, scheme);
+        tab.wait(
+            "document.querySelector('#panels table') && (document.querySelector('#metrics').scrollIntoView(), true)",
+        );
+        tab.wait("document.querySelector('.metric .legend span')");
+        tab.value("scrollTo(0, 0)");
+        tab.photograph(name);
+    }
+    bad.store(true, Ordering::SeqCst);
+    tab.look(390, "dark");
+    tab.wait("document.querySelector('#transitions .badge')");
+    tab.photograph("page-phone-dark");
+}
