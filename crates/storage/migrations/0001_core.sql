@@ -22,7 +22,7 @@ CREATE TABLE agents (
 
 CREATE TABLE trades (
     id                INTEGER PRIMARY KEY,
-    client_order_id   TEXT    NOT NULL UNIQUE CHECK (length(client_order_id) BETWEEN 1 AND 48),
+    client_order_id   TEXT    NOT NULL CHECK (length(client_order_id) BETWEEN 1 AND 48),
     agent_id          TEXT    NOT NULL REFERENCES agents (id),
     ticker            TEXT    NOT NULL CHECK (length(ticker) BETWEEN 1 AND 16),
     side              TEXT    NOT NULL CHECK (side = 'buy' OR side = 'sell'),
@@ -49,6 +49,9 @@ CREATE TABLE trades (
     -- The last of its events.
     event             INTEGER NOT NULL CHECK (event > 0)
 ) STRICT;
+
+-- An order is recorded once. No constraint of the table, so that it can be dropped and made anew around a bulk load.
+CREATE UNIQUE INDEX trades_by_client_order_id ON trades (client_order_id);
 
 -- One index for each query that exists. A page is newest first by id, which every index ends with.
 CREATE INDEX trades_of_agent ON trades (agent_id);

@@ -165,14 +165,16 @@ pub(crate) fn opening(path: &Path, source: rusqlite::Error) -> Error {
 fn set_up_writer(connection: &Connection, path: &Path) -> Result<(), Error> {
     // FULL, because with NORMAL a power cut takes acknowledged commits along. Recursive triggers, because without them a row
     // that REPLACE deletes is not seen by the trigger that keeps it. The cache is 64 MiB at the most, because
-    // the default of 2 halves the speed of bulk writes.
+    // the default of 2 halves the speed of bulk writes. The log is folded in at 16 MiB instead of 4: folding takes two syncs and
+    // writes each page once, however often it changed, and a commit that many callers share changes more than a hundred.
     connection
         .execute_batch(
             "PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
              PRAGMA recursive_triggers = ON;
              PRAGMA trusted_schema = OFF;
-             PRAGMA cache_size = -65536;",
+             PRAGMA cache_size = -65536;
+             PRAGMA wal_autocheckpoint = 4096;",
         )
         .map_err(|source| opening(path, source))?;
     connection.set_prepared_statement_cache_capacity(64);

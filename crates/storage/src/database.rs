@@ -167,8 +167,8 @@ impl Database {
     /// [`Error::Nested`] within a transaction.
     pub fn transaction<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let inner = &*self.inner;
-        inner.check_files()?;
-        let (value, committed) = inner.writer.run(work, |callers, took, head| inner.confirm(callers, took, head))?;
+        let confirm = |callers, took, head| inner.confirm(callers, took, head);
+        let (value, committed) = inner.writer.run(work, || inner.check_files(), confirm)?;
         if let Some(head) = committed {
             inner.anchor_if_due(&head);
         }

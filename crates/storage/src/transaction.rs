@@ -1,9 +1,11 @@
 //! Writing. Every method is one step of the transaction that it is called on.
 
+mod bulk;
+
 use std::{cell::Cell, ops::Deref};
 
 use chrono::{DateTime, Datelike as _, NaiveDate, SubsecRound as _, Utc};
-use rusqlite::{ErrorCode, ffi, params};
+use rusqlite::{ffi, params};
 
 use crate::{
     Agent, AgentId, Error, Order, Performance, Position, Reader, StatusUpdate, TradeId,
@@ -14,8 +16,22 @@ use crate::{
     writer,
 };
 
-/// From how many trades on indexes are made anew. **Source:** the bench; with fewer, there is little to win.
-const BULK_TRADES_MIN: usize = 10_000;
+/// A trade, as it comes.
+const INSERT: &str = concat!(
+    "INSERT INTO trades (",
+    order_columns!(),
+    ", created_at, last_updated, event)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+);
+
+/// A trade, if there is none with its id yet.
+const INSERT_ONCE: &str = concat!(
+    "INSERT INTO trades (",
+    order_columns!(),
+    ", created_at, last_updated, event)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+     ON CONFLICT (client_order_id) DO NOTHING"
+);
 
 /// A transaction that is open: writes, and reads what it has written so far (by way of [`Reader`]).
 #[derive(Debug)]
@@ -87,6 +103,19 @@ impl<'c> Transaction<'c> {
         order: &Order,
         created_at: Option<DateTime<Utc>>,
     ) -> Result<TradeId, Error> {
+        match self.write_trade(INSERT_ONCE, order, created_at)? {
+            Some(id) => Ok(id),
+            None => self.recorded_before(order),
+        }
+    }
+
+    /// Writes the row of a trade, and its event. `None` if the statement found that nothing is to be written.
+    fn write_trade(
+        &self,
+        sql: &str,
+        order: &Order,
+        created_at: Option<DateTime<Utc>>,
+    ) -> Result<Option<TradeId>, Error> {
         let quantity = Scale::Quantity.encode_positive("quantity", order.quantity)?;
         let price = order.price.map(|price| Scale::Money.encode_positive("price", price)).transpose()?;
         let executed_price = executed_price(order)?;
@@ -94,13 +123,7 @@ impl<'c> Transaction<'c> {
         let created_at = created_at.map_or(recorded_at, |time| time.timestamp_micros());
         let written = self.execute(
             "record a trade",
-            concat!(
-                "INSERT INTO trades (",
-                order_columns!(),
-                ", created_at, last_updated, event)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-                 ON CONFLICT (client_order_id) DO NOTHING"
-            ),
+            sql,
             params![
                 order.client_order_id.as_str(),
                 order.agent.as_str(),
@@ -122,61 +145,11 @@ impl<'c> Transaction<'c> {
             ],
         );
         if written.map_err(|error| unknown_agent(error, &order.agent))? == 0 {
-            return self.recorded_before(order);
+            return Ok(None);
         }
         let trade_id = self.connection().last_insert_rowid();
         self.append(&Event { trade_id, previous: None, order, created_at, recorded_at })?;
-        Ok(TradeId(trade_id))
-    }
-
-    /// [`insert_trade`](Self::insert_trade) for many, in their order: the number of each.
-    ///
-    /// A large part of the whole is recorded fastest in one call: the indexes are made when all of it is there.
-    ///
-    /// # Errors
-    /// As there, of the first that fails.
-    pub fn insert_trades<'o>(&self, orders: impl IntoIterator<Item = &'o Order>) -> Result<Vec<TradeId>, Error> {
-        let orders = orders.into_iter();
-        self.in_bulk(orders.size_hint().0, |tx| orders.map(|order| tx.insert_trade(order)).collect())
-    }
-
-    /// Runs `work`, which records so many trades, without the indexes where keeping them up costs more than making them anew.
-    pub(crate) fn in_bulk<T>(&self, trades: usize, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
-        let recorded = usize::try_from(self.counts()?.trades).unwrap_or(usize::MAX);
-        if trades < BULK_TRADES_MIN || trades < recorded {
-            return work(self);
-        }
-        self.nested(|tx| {
-            let indexes = tx.drop_indexes()?;
-            let value = work(tx)?;
-            indexes.iter().try_for_each(|sql| tx.execute("make an index", sql, []).map(drop))?;
-            Ok(value)
-        })
-    }
-
-    /// Drops the indexes of trades, but for those of unique columns, and says how to make them.
-    fn drop_indexes(&self) -> Result<Vec<String>, Error> {
-        let failed = || Error::query("drop an index");
-        let mut statement = self
-            .connection()
-            .prepare_cached(
-                "SELECT name, sql FROM sqlite_schema
-                 WHERE type = 'index' AND tbl_name = 'trades' AND sql IS NOT NULL",
-            )
-            .map_err(failed())?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed())?;
-        let indexes: Vec<(String, String)> = rows.collect::<Result<_, _>>().map_err(failed())?;
-        drop(statement);
-        let mut dropped = Vec::new();
-        for (name, sql) in indexes {
-            match self.connection().execute(&format!("DROP INDEX {name}"), []) {
-                Ok(_) => dropped.push(sql),
-                // Somebody reads on this connection meanwhile: what is in use stays.
-                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseLocked) => break,
-                Err(error) => return Err(failed()(error)),
-            }
-        }
-        Ok(dropped)
+        Ok(Some(TradeId(trade_id)))
     }
 
     fn recorded_before(&self, order: &Order) -> Result<TradeId, Error> {

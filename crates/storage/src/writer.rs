@@ -147,17 +147,18 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction and returns when it is on the disk, with the head if this caller was the one that
-    /// committed. `confirm` is asked after a commit (of how many callers, how long it took, with which head) whether it can be
-    /// trusted.
+    /// committed. `check` is asked before a transaction is begun whether it may be, and `confirm` after a commit (of how many
+    /// callers, how long it took, with which head) whether it can be trusted.
     pub(crate) fn run<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+        check: impl FnOnce() -> Result<(), Error>,
         confirm: impl FnOnce(u32, Duration, Head) -> Result<(), Cause>,
     ) -> Result<(T, Option<Head>), Error> {
         let mut seat = self.acquire()?;
         let (mut group, is_first) = match seat.group.take() {
             Some(group) => (group, false),
-            None => match self.begin(&seat) {
+            None => match check().and_then(|()| self.begin(&seat)) {
                 Ok(group) => (group, true),
                 Err(error) => {
                     self.release(seat);

@@ -9,7 +9,7 @@ use crate::{Database, Error, Options};
 /// One for each statement, in their order.
 const PLANS: [&[&str]; STATEMENTS.len() + trades::STATEMENTS.len()] = [
     &["SEARCH trades USING INTEGER PRIMARY KEY (rowid=?)"],
-    &["SEARCH trades USING INDEX sqlite_autoindex_trades_1 (client_order_id=?)"],
+    &["SEARCH trades USING INDEX trades_by_client_order_id (client_order_id=?)"],
     // Agents and days are stored in the order of their keys.
     &["SCAN agents"],
     &["SEARCH agent_positions USING INDEX agent_positions_by_value (agent_id=?)"],

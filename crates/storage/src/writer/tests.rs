@@ -55,10 +55,11 @@ impl Scene {
             tx.insert_trade(&order(number)?)?;
             more(tx)
         };
-        self.writer.run(work, |callers, _, _| {
+        let confirm = |callers, _, _| {
             self.commits.lock().expect("no panic").push(callers);
             Ok(())
-        })
+        };
+        self.writer.run(work, || Ok(()), confirm)
     }
 
     /// Waits until so many callers are in the queue.
@@ -271,7 +272,7 @@ fn after_an_unconfirmed_commit_nobody_writes_until_it_is_resumed() {
             scene.queued(1);
             tx.insert_trade(&order(1)?)
         };
-        let unknown = scene.writer.run(work, |_, _, _| Err(Cause::text("the disk did not say")));
+        let unknown = scene.writer.run(work, || Ok(()), |_, _, _| Err(Cause::text("the disk did not say")));
         assert!(matches!(unknown, Err(Error::CommitUnknown { .. })), "{unknown:?}");
         let refused = given_back(waiting.expect("it ran"));
         let refused = refused.expect_err("is stopped").to_string();
@@ -287,6 +288,23 @@ fn after_an_unconfirmed_commit_nobody_writes_until_it_is_resumed() {
     scene.writer.resume(connection, head).expect("is watched");
     scene.record(4, |_| Ok(())).expect("is committed");
     assert_eq!(scene.recorded(), [1, 4], "this commit did happen");
+}
+
+#[test]
+fn a_check_that_fails_begins_nothing_and_lets_the_next_one_write() {
+    let scene = Scene::patient();
+    scope(|scope| {
+        let scene = &scene;
+        let check = || {
+            scope.spawn(|| scene.record(2, |_| Ok(())).expect("is committed"));
+            scene.queued(1);
+            Err(Error::Nested)
+        };
+        let work = |_: &Transaction<'_>| -> Result<(), Error> { unreachable!("it was not begun") };
+        let error = scene.writer.run(work, check, |_, _, _| Ok(())).expect_err("the check failed");
+        assert!(matches!(error, Error::Nested), "{error}");
+    });
+    assert_eq!((scene.commits(), scene.recorded()), (vec![1], vec![2]));
 }
 
 #[test]

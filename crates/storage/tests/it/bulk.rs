@@ -54,6 +54,32 @@ fn a_large_part_of_the_whole_is_recorded_as_trades_one_by_one_are() {
 }
 
 #[test]
+fn an_order_that_is_there_already_is_found_in_a_large_part_too() {
+    let (_folder, db) = with_agent();
+    let recorded = db.transaction(|tx| tx.insert_trade(&order("bulk-7"))).expect("is recorded");
+    let mut orders = orders(MANY);
+    orders.push(order("bulk-9"));
+    let (before, ids) = (names(&db), db.transaction(|tx| tx.insert_trades(&orders)).expect("is recorded"));
+    assert_eq!(ids[6], recorded, "of before");
+    assert_eq!(ids[MANY], ids[8], "of the same part");
+    assert_eq!(names(&db), before);
+    check_whole(&db, 10_000);
+}
+
+#[test]
+fn a_large_part_with_two_orders_under_an_id_is_refused_whole() {
+    let (_folder, db) = with_agent();
+    let mut orders = orders(MANY);
+    orders.push(Order { quantity: 77.into(), ..order("bulk-9") });
+    let before = names(&db);
+    let error = db.transaction(|tx| tx.insert_trades(&orders)).expect_err("is another order");
+    let Error::OrderConflict { recorded, given, .. } = error else { panic!("{error}") };
+    assert_eq!((recorded.quantity, given.quantity), (orders[8].quantity, 77.into()));
+    assert_eq!(names(&db), before);
+    check_whole(&db, 0);
+}
+
+#[test]
 fn a_small_part_leaves_the_indexes_alone() {
     let (_folder, db) = with_agent();
     let (few, before) = (orders(MANY - 1), indexes(&db));
