@@ -22,16 +22,17 @@ mod validation;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::class::{Class, Classify};
-use crate::redaction::shown_as;
+use crate::redaction::{shown, shown_as};
 
 pub use agent::AgentError;
 pub use api::{Api, ApiError, Failure, Method};
 pub(crate) use chain::Chain;
+use chain::debug_without_secrets;
 pub use code::{Code, Severity};
 pub use configuration::ConfigurationError;
 pub use data::DataError;
@@ -42,6 +43,8 @@ pub use scheduling::SchedulingError;
 pub use trading::TradingError;
 pub use validation::{InvalidTicker, ValidationError};
 
+debug_without_secrets!(ApiError, AgentError, ConfigurationError, DataError, DatabaseError);
+
 /// What caused an error, of whatever type.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -50,8 +53,9 @@ const CONTEXT_MAX: usize = 16;
 
 /// Any failure of the system, with its context.
 ///
-/// `Display` is one line without the cause; [`source`](std::error::Error::source) carries the cause. One pointer in
-/// size, so that a `Result` stays small.
+/// `Display` is one line without the cause; [`source`](std::error::Error::source) carries the cause. `Debug` is
+/// [`report`](Self::report): what a panic shows, or a `main` that returns the error. None of them holds a secret. One
+/// pointer in size, so that a `Result` stays small.
 ///
 /// ```
 /// use trading_resilience::{Code, Error, ErrorKind, Severity, TradingError};
@@ -62,10 +66,8 @@ const CONTEXT_MAX: usize = 16;
 /// assert!(matches!(error.kind(), ErrorKind::Trading(TradingError::MarketClosed { .. })));
 /// assert_eq!(error.report(), "TRADING_MARKET_CLOSED: market is closed (agent_id=pelosi)");
 /// ```
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     class: Class,
@@ -107,7 +109,6 @@ macro_rules! areas {
 
         $(
             impl From<$type> for Error {
-                #[track_caller]
                 fn from(error: $type) -> Self {
                     let class = error.class();
                     Self::new(ErrorKind::$variant(error), class)
@@ -226,7 +227,13 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.kind.as_error())
+        f.write_str(&shown(&self.0.kind.as_error().to_string()))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report())
     }
 }
 
@@ -243,6 +250,13 @@ impl Classify for Error {
     fn class(&self) -> Class {
         self.0.class
     }
+}
+
+/// What no calendar holds counts as its beginning.
+pub(crate) fn utc(wall: SystemTime) -> DateTime<Utc> {
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    DateTime::from_timestamp(seconds, since.subsec_nanos()).unwrap_or_default()
 }
 
 pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {

@@ -119,7 +119,6 @@ pub enum Failure {
 /// assert_eq!(error.class(), Class::RateLimited { retry_after: Some(Duration::from_secs(30)) });
 /// assert_eq!(error.to_string(), "quiver GET /beta/live/congresstrading answered 429: slow down");
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct ApiError {
     /// Who was called.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::class::Classify;
 use crate::effects::{Effects, Started};
+use crate::error::utc;
 use crate::observer::Event;
 use crate::retry::decision::{Decisions, Verdict};
 use crate::retry::gate::Gate;
@@ -83,6 +84,7 @@ impl<'r, F: Effects, G> Recovery<'r, F, G> {
             operation: self.operation.to_owned(),
             attempts: self.attempts,
             elapsed: self.elapsed(),
+            time: utc(self.retry.effects.wall()),
             reason,
             come_back_after,
             class: self.decisions.class_of_all(error.class()),
