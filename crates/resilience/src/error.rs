@@ -71,6 +71,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     class: Class,
+    come_back_after: Option<Duration>,
     time: DateTime<Utc>,
     backtrace: Backtrace,
     context: Vec<(&'static str, String)>,
@@ -110,8 +111,8 @@ macro_rules! areas {
         $(
             impl From<$type> for Error {
                 fn from(error: $type) -> Self {
-                    let class = error.class();
-                    Self::new(ErrorKind::$variant(error), class)
+                    let (class, come_back_after) = (error.class(), error.come_back_after());
+                    Self::new(ErrorKind::$variant(error), class, come_back_after)
                 }
             }
         )+
@@ -146,9 +147,16 @@ areas! {
 }
 
 impl Error {
-    fn new(kind: ErrorKind, class: Class) -> Self {
-        let backtrace = Backtrace::capture();
-        Self(Box::new(Inner { kind, class, time: Utc::now(), backtrace, context: Vec::new(), context_dropped: 0 }))
+    fn new(kind: ErrorKind, class: Class, come_back_after: Option<Duration>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            class,
+            come_back_after,
+            time: Utc::now(),
+            backtrace: Backtrace::capture(),
+            context: Vec::new(),
+            context_dropped: 0,
+        }))
     }
 
     /// Returns the typed failure, to be matched on.
@@ -218,9 +226,9 @@ impl Error {
         (self.0.backtrace.status() == BacktraceStatus::Captured).then_some(&self.0.backtrace)
     }
 
-    /// Puts the class of a whole retry in the place of the last failure's.
-    pub(crate) fn classed(mut self, class: Class) -> Self {
-        self.0.class = class;
+    /// Puts what a whole retry means in the place of what the last failure meant.
+    pub(crate) fn classed(mut self, class: Class, come_back_after: Option<Duration>) -> Self {
+        (self.0.class, self.0.come_back_after) = (class, come_back_after);
         self
     }
 }
@@ -249,6 +257,10 @@ impl std::error::Error for Error {
 impl Classify for Error {
     fn class(&self) -> Class {
         self.0.class
+    }
+
+    fn come_back_after(&self) -> Option<Duration> {
+        self.0.come_back_after
     }
 }
 

@@ -174,7 +174,7 @@ fn opens_value(c: char) -> bool {
 }
 
 fn ends_value(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '&' | '}' | ')' | ']')
+    c.is_whitespace() || matches!(c, '"' | '\'' | '\\' | ',' | ';' | '&' | '}' | ')' | ']')
 }
 
 fn split_at(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
@@ -203,6 +203,7 @@ mod tests {
         check("Authorization: Token hush, more", "Authorization: Token [redacted], more");
         check("sent Bearer abc123def", "sent Bearer [redacted]");
         check("https://me:hush@host/path", "https://[redacted]@host/path");
+        check("https://me:hu@sh@host/path", "https://[redacted]@host/path");
         check("password=\"hush\"", "password=\"[redacted]\"");
         check("APCA-API-KEY-ID=hush)", "APCA-API-KEY-ID=[redacted])");
     }
@@ -217,7 +218,14 @@ mod tests {
         check("secret: {\"id\": 1, \"value\": \"hush\"} day", "secret: {\"[redacted]} day");
         check("Login { password: Some(\"hush\"), day: 1 }", "Login { password: Some(\"[redacted]\"), day: 1 }");
         check("token => hush day", "token => [redacted] day");
+        // Without an end all is secret, and without a beginning nothing.
         check("\"accessToken\":\"hush", "\"accessToken\":\"[redacted]");
+        check("api_keys: [hush, hush", "api_keys: [[redacted]");
+        check(r#"\"token\":\"hush hush"#, r#"\"token\":\"[redacted]"#);
+        check("password=", "password=");
+        for end in [" ", "\"", "'", ",", ";", "&", "}", ")", "]", "\\"] {
+            check(&format!("token=hush{end}day"), &format!("token=[redacted]{end}day"));
+        }
     }
 
     #[test]
@@ -241,8 +249,16 @@ mod tests {
 
     #[test]
     fn what_only_looks_alike_is_left() {
-        for text in ["token expired", "key", "a key is missing", "https://host/a@b", "monkey=1", "ticker: NVDA", "é: ü"]
-        {
+        for text in [
+            "token expired",
+            "key",
+            "a key is missing",
+            "https://host/a@b",
+            "https://host to me@b",
+            "monkey=1",
+            "ticker: NVDA",
+            "é: ü",
+        ] {
             check(text, text);
         }
     }
@@ -256,6 +272,8 @@ mod tests {
         // The cut does not bring half of a secret to light.
         let secret = format!("{} token=hush", "x".repeat(TEXT_BYTES_MAX - 16));
         assert!(!shown(&secret).contains("hu"), "{}", shown(&secret));
+        let secret = format!("{} Bearer abc123def", "x".repeat(TEXT_BYTES_MAX - 13));
+        assert!(!shown(&secret).contains("ab"), "{}", shown(&secret));
     }
 
     #[test]

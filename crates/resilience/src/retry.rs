@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `Transient` | waits, tries again |
 //! | `RateLimited` | waits at least as long as asked, but never beyond the cap, tries again |
-//! | `Unknown` | tries again only if the caller gave an idempotency key, else gives up |
+//! | `Unknown` | waits in the same way and tries again if the caller gave an idempotency key, else gives up |
 //! | `Permanent` | gives up |
 //!
 //! A wait that would end at the deadline or later is not begun: the retry gives up at once and says when to come back.

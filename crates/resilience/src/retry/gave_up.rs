@@ -121,6 +121,10 @@ impl<E> Classify for GaveUp<E> {
     fn class(&self) -> Class {
         self.class
     }
+
+    fn come_back_after(&self) -> Option<Duration> {
+        self.come_back_after
+    }
 }
 
 /// The last attempt's error, with the story of the retry as context (`operation`, `attempts`, `elapsed_ms`, `gave_up`
@@ -128,10 +132,10 @@ impl<E> Classify for GaveUp<E> {
 impl<E: Into<Error>> From<GaveUp<E>> for Error {
     fn from(gave_up: GaveUp<E>) -> Self {
         let come_back_at = gave_up.come_back_at();
-        let GaveUp { operation, attempts, elapsed, time, reason, come_back_after: _, class, source } = gave_up;
+        let GaveUp { operation, attempts, elapsed, time, reason, come_back_after, class, source } = gave_up;
         let error: Self = (*source).into();
         let error = error
-            .classed(class)
+            .classed(class, come_back_after)
             .at(time)
             .with("operation", operation)
             .with("attempts", attempts)

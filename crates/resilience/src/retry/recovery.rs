@@ -41,7 +41,7 @@ impl<'r, F: Effects, G> Recovery<'r, F, G> {
         let class = error.class();
         retry.observer.observe(&Event::AttemptFailed { operation, attempt, class, error });
         let elapsed = self.elapsed();
-        let delay = self.decisions.after(class, elapsed, || {
+        let delay = self.decisions.after(class, error.come_back_after(), elapsed, || {
             if nested {
                 Some(Reason::Nested)
             } else if retry.is_cancelled() {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use trading_resilience::retry::{GaveUp, Jitter, Policy, Reason};
 use trading_resilience::{
-    BreakerOptions, BreakerState, BudgetOptions, Bulkhead, CallError, Cancel, CircuitBreaker, Class, Classify, Effects,
-    Error, Event, Guard, LimiterOptions, Priority, Quota, RateLimiter, Refusal, RetryBudget, Scenario, TimedOut,
-    TradingError,
+    Api, ApiError, BreakerOptions, BreakerState, BudgetOptions, Bulkhead, CallError, Cancel, CircuitBreaker, Class,
+    Classify, Effects, Error, Event, Guard, LimiterOptions, Method, Priority, Quota, RateLimiter, Refusal, RetryBudget,
+    Scenario, TimedOut, TradingError,
 };
 
 use crate::world::{Failed, PERMANENT, TRANSIENT, UNKNOWN, World, secs, told};
@@ -98,6 +98,20 @@ fn the_limiter_learns_from_refusals() {
     let limiter = limiter(100);
     let guard = Guard::new(Policy { attempts_max: 1, ..POLICY }).limiter(Arc::clone(&limiter), secs(0)).effects(&world);
     assert_eq!(fail(&guard, told(20)).0, 1);
+    assert_eq!(
+        limiter.try_acquire(Priority::Order, world.now()),
+        Err(Refusal::QuotaSpent { come_back_after: secs(20) })
+    );
+}
+
+#[test]
+fn the_limiter_learns_from_unknown_outcomes_too() {
+    let world = World::new(0);
+    let limiter = limiter(100);
+    let guard = Guard::new(Policy { attempts_max: 1, ..POLICY }).limiter(Arc::clone(&limiter), secs(0)).effects(&world);
+    let busy = |_| Err::<(), _>(ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", 503).retry_after(secs(20)));
+    let gave_up = guard.run("place order", busy).unwrap_err();
+    assert_eq!((gave_up.class(), gave_up.come_back_after), (Class::Unknown, Some(secs(20))));
     assert_eq!(
         limiter.try_acquire(Priority::Order, world.now()),
         Err(Refusal::QuotaSpent { come_back_after: secs(20) })

@@ -96,6 +96,28 @@ fn a_rate_limit_is_waited_for() {
 }
 
 #[test]
+fn a_busy_broker_is_left_alone_though_the_order_may_have_arrived() {
+    let world = World::new(0);
+    let mut statuses = [503, 503].into_iter();
+    let mut place = |_| match statuses.next() {
+        Some(status) => Err(ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", status).retry_after(secs(7))),
+        None => Ok(()),
+    };
+    // As the error itself, and as the system-wide one.
+    POLICY.effects(&world).idempotent("nancy-1").run("place order", &mut place).unwrap();
+    assert_eq!(world.slept(), [secs(7), secs(7)]);
+    let world = World::new(0);
+    let busy = |_| {
+        let busy = ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", 503).retry_after(secs(7));
+        Err::<(), _>(Error::from(busy))
+    };
+    let policy = Policy { attempts_max: 2, ..POLICY };
+    let gave_up = policy.effects(&world).idempotent("nancy-1").run("place order", busy).unwrap_err();
+    assert_eq!((world.slept(), gave_up.come_back_after), (vec![secs(7)], Some(secs(7))));
+    assert_eq!(Error::from(gave_up).come_back_after(), Some(secs(7)));
+}
+
+#[test]
 fn a_wait_beyond_the_deadline_fails_at_once_and_says_when_to_come_back() {
     let world = World::new(0);
     let gave_up =
