@@ -136,4 +136,7 @@ fn a_body_becomes_one_bounded_line() {
         excerpt("sent with APCA-API-SECRET-KEY: hush"),
         Some("sent with APCA-API-SECRET-KEY: [redacted]".to_owned())
     );
+    let body = format!(r#"{{"code":"{}"}}"#, "x".repeat(600));
+    let code = ApiError::answered(Api::Alpaca, Method::Get, "/", 422).body(&body).body_code.expect("there is one");
+    assert_eq!(*code, *("x".repeat(509) + "…"));
 }

@@ -379,6 +379,8 @@ fn the_json_is_bounded() {
 fn debug_is_a_line() {
     let error = DataError::new("file", "read", 1, 2).caused_by("no number");
     assert_eq!(format!("{error:?}"), "DataError(file: read dropped 1 of 2 records: no number)");
+    let address = DataError::new("https://me:hush@host", "read", 1, 2);
+    assert_eq!(format!("{address:?}"), "DataError(https://[redacted]@host: read dropped 1 of 2 records)");
     let error = Error::from(error).with("agent_id", "nancy");
     assert_eq!(
         format!("{error:?}"),
