@@ -142,6 +142,10 @@ fn when_to_come_back_is_a_time_of_day_in_the_system_wide_error() {
     let error = Error::from(policy.effects(&world).run("get trades", limited).unwrap_err());
     assert_eq!(error.time().to_rfc3339(), "2026-11-23T14:30:01+00:00");
     assert_eq!(error.context().last(), Some(("come_back_at", "2026-11-23T14:30:43Z")));
+    // What the deadline did not allow is told too, where the other side said nothing.
+    let busy = |_| Err::<(), _>(ApiError::answered(Api::Quiver, Method::Get, "/", 503));
+    let error = Error::from(policy.effects(&world).run("get trades", busy).unwrap_err());
+    assert_eq!(error.come_back_after(), Some(secs(4)));
     // No calendar reaches that far.
     let never = |_| Err::<(), _>(Failed(Class::RateLimited { retry_after: Some(Duration::MAX) }));
     let gave_up = policy.effects(&world).run("get trades", never).unwrap_err();
