@@ -172,6 +172,17 @@ fn the_budget_ends_retries_and_not_calls() {
 }
 
 #[test]
+fn the_budget_grows_with_calls_and_not_with_retries() {
+    let world = World::new(0);
+    let options = BudgetOptions { floor: 0, ratio: 1.0, ..BudgetOptions::default() };
+    let guard = Guard::new(POLICY).budget(Arc::new(RetryBudget::new(options).expect("it makes sense"))).effects(&world);
+    let (calls, gave_up) = fail(&guard, TRANSIENT);
+    assert_eq!((calls, gave_up.reason), (2, Reason::BudgetSpent));
+    assert_eq!(guard.run("play", |_| Ok::<_, Failed>(1)).unwrap(), 1);
+    assert_eq!(fail(&guard, TRANSIENT).0, 3);
+}
+
+#[test]
 fn the_bulkhead_bounds_operations() {
     let world = World::new(0);
     let bulkhead = Arc::new(Bulkhead::new(NonZeroU32::MIN));
