@@ -313,6 +313,9 @@ fn a_simulation_shows_what_a_guard_does_at_worst() {
     );
     // The guard itself was left alone: everything is still to be had.
     assert_eq!(guard.simulate(50), simulation);
+    let breaker = breaker(1);
+    assert_eq!(Guard::new(POLICY).breaker(Arc::clone(&breaker)).simulate(5).outcomes[1].calls, 1);
+    assert_eq!(breaker.report(World::new(0).now()).state, BreakerState::Closed);
 }
 
 #[test]
