@@ -5,33 +5,13 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trading_resilience::retry::{self, Policy};
 use trading_resilience::{
-    Api, ApiError, BreakerOptions, BudgetOptions, Cancel, CircuitBreaker, Effects, Error, Event, Guard, LimiterOptions,
-    Method, Priority, Quota, RateLimiter, RetryBudget,
+    Api, ApiError, BreakerOptions, BudgetOptions, CircuitBreaker, Error, Event, Guard, LimiterOptions, Method,
+    Priority, Quota, RateLimiter, RetryBudget, VirtualClock,
 };
-
-/// A clock that only waiting moves.
-struct Clock {
-    origin: Instant,
-    elapsed: Cell<Duration>,
-}
-
-impl Effects for &Clock {
-    fn now(&self) -> Instant {
-        self.origin + self.elapsed.get()
-    }
-
-    fn sleep(&self, duration: Duration, _cancel: Option<&Cancel>) {
-        self.elapsed.set(self.elapsed.get() + duration);
-    }
-
-    fn seed(&self) -> u64 {
-        1
-    }
-}
 
 /// Answers each request with the next status of its day.
 struct Broker {
@@ -66,7 +46,7 @@ fn tell(event: &Event<'_>) {
 }
 
 fn main() -> Result<(), Error> {
-    let clock = Clock { origin: Instant::now(), elapsed: Cell::default() };
+    let clock = VirtualClock::new(1);
     let broker = Broker { day: Cell::new(&[503, 429, 200, 504, 504, 200, 403, 500, 500, 500, 500, 500, 500]) };
     let breaker = CircuitBreaker::new("alpaca", BreakerOptions { calls_min: 8, ..BreakerOptions::default() })?;
     let guard = Guard::new(Policy { deadline: Some(Duration::from_secs(60)), ..retry::API })

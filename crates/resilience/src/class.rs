@@ -72,6 +72,15 @@ impl fmt::Display for Class {
 pub trait Classify {
     /// Returns what this failure leaves the caller to do. Pure and cheap: it is asked once an attempt.
     fn class(&self) -> Class;
+
+    /// Returns how long the other side asks to be left alone, counted from its answer. An outcome may be unknown and come
+    /// with such a wish: a 503 to an order. The default is what [`Class::RateLimited`] says.
+    fn come_back_after(&self) -> Option<Duration> {
+        match self.class() {
+            Class::RateLimited { retry_after } => retry_after,
+            Class::Transient | Class::Unknown | Class::Permanent => None,
+        }
+    }
 }
 
 /// Judged by kind alone, without knowing whether a read, a write or a connect failed. Hence what can come after a

@@ -22,16 +22,17 @@ mod validation;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::class::{Class, Classify};
-use crate::redaction::shown_as;
+use crate::redaction::{shown, shown_as};
 
 pub use agent::AgentError;
 pub use api::{Api, ApiError, Failure, Method};
 pub(crate) use chain::Chain;
+use chain::debug_without_secrets;
 pub use code::{Code, Severity};
 pub use configuration::ConfigurationError;
 pub use data::DataError;
@@ -42,6 +43,8 @@ pub use scheduling::SchedulingError;
 pub use trading::TradingError;
 pub use validation::{InvalidTicker, ValidationError};
 
+debug_without_secrets!(ApiError, AgentError, ConfigurationError, DataError, DatabaseError);
+
 /// What caused an error, of whatever type.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -50,8 +53,9 @@ const CONTEXT_MAX: usize = 16;
 
 /// Any failure of the system, with its context.
 ///
-/// `Display` is one line without the cause; [`source`](std::error::Error::source) carries the cause. One pointer in
-/// size, so that a `Result` stays small.
+/// `Display` is one line without the cause; [`source`](std::error::Error::source) carries the cause. `Debug` is
+/// [`report`](Self::report): what a panic shows, or a `main` that returns the error. None of them holds a secret. One
+/// pointer in size, so that a `Result` stays small.
 ///
 /// ```
 /// use trading_resilience::{Code, Error, ErrorKind, Severity, TradingError};
@@ -62,13 +66,12 @@ const CONTEXT_MAX: usize = 16;
 /// assert!(matches!(error.kind(), ErrorKind::Trading(TradingError::MarketClosed { .. })));
 /// assert_eq!(error.report(), "TRADING_MARKET_CLOSED: market is closed (agent_id=pelosi)");
 /// ```
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     class: Class,
+    come_back_after: Option<Duration>,
     time: DateTime<Utc>,
     backtrace: Backtrace,
     context: Vec<(&'static str, String)>,
@@ -107,10 +110,9 @@ macro_rules! areas {
 
         $(
             impl From<$type> for Error {
-                #[track_caller]
                 fn from(error: $type) -> Self {
-                    let class = error.class();
-                    Self::new(ErrorKind::$variant(error), class)
+                    let (class, come_back_after) = (error.class(), error.come_back_after());
+                    Self::new(ErrorKind::$variant(error), class, come_back_after)
                 }
             }
         )+
@@ -145,9 +147,16 @@ areas! {
 }
 
 impl Error {
-    fn new(kind: ErrorKind, class: Class) -> Self {
-        let backtrace = Backtrace::capture();
-        Self(Box::new(Inner { kind, class, time: Utc::now(), backtrace, context: Vec::new(), context_dropped: 0 }))
+    fn new(kind: ErrorKind, class: Class, come_back_after: Option<Duration>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            class,
+            come_back_after,
+            time: Utc::now(),
+            backtrace: Backtrace::capture(),
+            context: Vec::new(),
+            context_dropped: 0,
+        }))
     }
 
     /// Returns the typed failure, to be matched on.
@@ -217,16 +226,22 @@ impl Error {
         (self.0.backtrace.status() == BacktraceStatus::Captured).then_some(&self.0.backtrace)
     }
 
-    /// Puts the class of a whole retry in the place of the last failure's.
-    pub(crate) fn classed(mut self, class: Class) -> Self {
-        self.0.class = class;
+    /// Puts what a whole retry means in the place of what the last failure meant.
+    pub(crate) fn classed(mut self, class: Class, come_back_after: Option<Duration>) -> Self {
+        (self.0.class, self.0.come_back_after) = (class, come_back_after);
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.kind.as_error())
+        f.write_str(&shown(&self.0.kind.as_error().to_string()))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report())
     }
 }
 
@@ -243,6 +258,17 @@ impl Classify for Error {
     fn class(&self) -> Class {
         self.0.class
     }
+
+    fn come_back_after(&self) -> Option<Duration> {
+        self.0.come_back_after
+    }
+}
+
+/// What no calendar holds counts as its beginning.
+pub(crate) fn utc(wall: SystemTime) -> DateTime<Utc> {
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    DateTime::from_timestamp(seconds, since.subsec_nanos()).unwrap_or_default()
 }
 
 pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {

@@ -13,6 +13,7 @@ mod limiter;
 mod observer;
 mod redaction;
 pub mod retry;
+mod virtual_clock;
 mod window;
 
 pub use breaker::{BreakerOptions, BreakerReport, BreakerState, CircuitBreaker, Permit};
@@ -29,3 +30,4 @@ pub use guard::{Call, CallError, Guard, Outcome, Scenario, Simulation};
 pub use headers::RateHeaders;
 pub use limiter::{LimiterOptions, Priority, Quota, QuotaUse, RateLimiter, Slot};
 pub use observer::{Event, LogObserver, Observer};
+pub use virtual_clock::VirtualClock;

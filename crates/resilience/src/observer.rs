@@ -8,7 +8,7 @@ use crate::class::Class;
 use crate::error::{Chain, millis};
 use crate::retry::Reason;
 
-/// Something that happened in a retry, a breaker or a limiter. Nothing is told of a success at the first attempt.
+/// Something that happened in a retry or a breaker. Nothing is told of a success at the first attempt.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `Transient` | waits, tries again |
 //! | `RateLimited` | waits at least as long as asked, but never beyond the cap, tries again |
-//! | `Unknown` | tries again only if the caller gave an idempotency key, else gives up |
+//! | `Unknown` | waits in the same way and tries again if the caller gave an idempotency key, else gives up |
 //! | `Permanent` | gives up |
 //!
 //! A wait that would end at the deadline or later is not begun: the retry gives up at once and says when to come back.
@@ -103,8 +103,12 @@ pub struct Policy {
     /// How much of a wait is left to chance.
     pub jitter: Jitter,
     /// The time for everything, calls and waits, from the start of the first attempt: no further attempt starts at or
-    /// after it. A call that is under way is not interrupted; it finds what is left in [`Attempt::remaining`]. `None`:
-    /// no limit beyond the number of attempts.
+    /// after it. `None`: no limit beyond the number of attempts. The start is noted on the kernel's tick: of a deadline of
+    /// a second or more, 10 ms at most may be missing.
+    ///
+    /// A call that is under way is not interrupted: no thread can be stopped from outside without leaving its locks
+    /// locked. It finds what is left in [`Attempt::remaining`], for its own time-out. Async calls are abandoned by a
+    /// [`Guard`](crate::Guard).
     pub deadline: Option<Duration>,
 }
 
@@ -137,7 +141,8 @@ impl Policy {
     /// Calls `call` until it succeeds or another attempt is of no use, by the rules of [`run`](Self::run), waiting on
     /// Tokio's clock in between.
     ///
-    /// To drop the future cancels it at any point; [`cancelled_by`](Self::cancelled_by) cancels a wait.
+    /// To drop the future cancels it at any point; [`cancelled_by`](Self::cancelled_by) cancels a wait. A call that is
+    /// under way at the deadline goes on, because `E` has no word for its end: a [`Guard`](crate::Guard) abandons it.
     ///
     /// # Errors
     /// [`GaveUp`], with the last attempt's error as its source.
@@ -244,7 +249,8 @@ impl Policy {
         Retry::new(*self).only_if(predicate)
     }
 
-    /// Takes clock, sleeper and chance from `effects` instead of from the system.
+    /// Takes clock, sleeper and chance from `effects` instead of from the system: in a test a
+    /// [`VirtualClock`](crate::VirtualClock).
     #[must_use]
     pub fn effects<F: Effects>(&self, effects: F) -> Retry<'static, F> {
         Retry::new(*self).effects(effects)

@@ -8,7 +8,6 @@ use crate::class::{Class, Classify};
 use crate::error::{Cause, Code};
 
 /// An agent could not do its work.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct AgentError {
     /// The agent's id.

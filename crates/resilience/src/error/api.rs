@@ -104,7 +104,8 @@ pub enum Failure {
 /// | 401; 403: plan, account, buying power; 404; 422; everything else | `Permanent` | `Permanent` |
 ///
 /// Every 5xx to a POST counts, not 504 alone: a 500 can strike after the order was booked, and gateways answer 502
-/// and 503 as well when the connection behind them breaks after the request went through.
+/// and 503 as well when the connection behind them breaks after the request went through. A Retry-After is heeded all the
+/// same, when there is a key to try again with.
 ///
 /// Alpaca's 403 and 422 are told apart by their body: too little buying power is `API_BUYING_POWER`, a client order id
 /// that was used before is `API_DUPLICATE`. The latter, after an attempt of unknown outcome, means that it arrived.
@@ -119,7 +120,6 @@ pub enum Failure {
 /// assert_eq!(error.class(), Class::RateLimited { retry_after: Some(Duration::from_secs(30)) });
 /// assert_eq!(error.to_string(), "quiver GET /beta/live/congresstrading answered 429: slow down");
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct ApiError {
     /// Who was called.
@@ -276,6 +276,10 @@ impl ApiError {
 impl Classify for ApiError {
     fn class(&self) -> Class {
         judge(self.api, self.method, self.failure, &self.body, self.retry_after).0
+    }
+
+    fn come_back_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 }
 

@@ -32,3 +32,17 @@ impl fmt::Display for Chain<'_> {
         causes(self.0).iter().try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
+
+/// Writes the `Debug` of errors that carry the error of a library, which may hold secrets: a panic shows it.
+macro_rules! debug_without_secrets {
+    ($($error:ident),+) => {$(
+        /// As `Type(error: cause: cause)`, one line without secrets.
+        impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($error)).field(&format_args!("{}", $crate::error::Chain(self))).finish()
+            }
+        }
+    )+};
+}
+
+pub(super) use debug_without_secrets;

@@ -8,7 +8,6 @@ use crate::class::{Class, Classify};
 use crate::error::{Cause, Code};
 
 /// A setting that is missing or wrong.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct ConfigurationError {
     /// The setting, as the operator knows it: `api.alpaca.key`; or what was read as a whole: `settings`.

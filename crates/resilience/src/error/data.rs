@@ -8,7 +8,6 @@ use crate::class::{Class, Classify};
 use crate::error::{Cause, Code};
 
 /// Data that could not be processed, or not all of it.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct DataError {
     /// Where the data came from: `quiver live/congresstrading`.

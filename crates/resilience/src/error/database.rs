@@ -8,7 +8,6 @@ use crate::class::{Class, Classify};
 use crate::error::{Cause, Code};
 
 /// The database failed. Its own error is the source, and decides the class.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct DatabaseError {
     /// What was to be done: `insert trade`.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::class::Classify as _;
 use crate::error::chain::causes;
 use crate::error::{Error, rfc3339};
-use crate::redaction::{shown, shown_as};
+use crate::redaction::shown_as;
 
 impl Error {
     /// Renders the error as one JSON object of at most 32 KiB, without secrets.
@@ -23,7 +23,7 @@ impl Error {
         set("severity", self.severity().as_str().into());
         set("class", self.class().as_str().into());
         set("time", rfc3339(self.time()).into());
-        set("message", shown(&self.to_string()).into());
+        set("message", self.to_string().into());
         set("details", without_secrets(self.0.kind.details()));
         if !self.0.context.is_empty() {
             set(
@@ -45,7 +45,7 @@ impl Error {
     /// only repeats what stands before it is left out.
     #[must_use]
     pub fn report(&self) -> String {
-        let mut line = format!("{}: {}", self.code(), shown(&self.to_string()));
+        let mut line = format!("{}: {self}", self.code());
         for (index, (key, value)) in self.context().enumerate() {
             line.push_str(if index == 0 { " (" } else { ", " });
             line.extend([key, "=", value]);

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use crate::class::{Class, Classify};
 use crate::error::{Refusal, TimedOut};
@@ -44,6 +45,14 @@ impl<E: Classify> Classify for CallError<E> {
             Self::Failed(error) => error.class(),
             Self::TimedOut(error) => error.class(),
             Self::Refused(error) => error.class(),
+        }
+    }
+
+    fn come_back_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failed(error) => error.come_back_after(),
+            Self::TimedOut(error) => error.come_back_after(),
+            Self::Refused(error) => error.come_back_after(),
         }
     }
 }

@@ -71,7 +71,7 @@ impl<'a, F: Effects> Call<'a, F> {
             }
             let admission = self.admit(pass, attempt).map_err(CallError::Refused)?;
             let answer = call(admission.attempt);
-            self.judge(admission, answer.as_ref().err().map(Classify::class));
+            self.judge(admission, answer.as_ref().err().map(Judged::of));
             answer.map_err(CallError::Failed)
         })
     }
@@ -107,7 +107,7 @@ impl<'a, F: Effects> Call<'a, F> {
                 },
                 None => future.await.map_err(CallError::Failed),
             };
-            self.judge(admission, answer.as_ref().err().map(Classify::class));
+            self.judge(admission, answer.as_ref().err().map(Judged::of));
             answer
         };
         self.retry().run_async(operation, attempt_once).await
@@ -168,18 +168,14 @@ impl<'a, F: Effects> Call<'a, F> {
 
     /// After the call: the breaker counts it, the limiter learns.
     #[inline]
-    fn judge(&self, admission: Admission<'a>, failure: Option<Class>) {
-        let told = match failure {
-            Some(Class::RateLimited { retry_after: Some(after) }) => self.guard.limiter.as_ref().zip(Some(after)),
-            Some(Class::RateLimited { retry_after: None } | Class::Transient | Class::Unknown | Class::Permanent)
-            | None => None,
-        };
+    fn judge(&self, admission: Admission<'a>, failure: Option<Judged>) {
+        let told = self.guard.limiter.as_ref().zip(failure.as_ref().and_then(|failure| failure.come_back_after));
         if admission.permit.is_none() && told.is_none() {
             return;
         }
         let now = self.guard.effects.now();
         if let Some(permit) = admission.permit {
-            permit.finish(failure, now);
+            permit.finish(failure.map(|failure| failure.class), now);
         }
         if let Some((limiter, after)) = told {
             limiter.learn(&RateHeaders { retry_after: Some(after), ..RateHeaders::default() }, now);
@@ -199,6 +195,18 @@ impl Pass {
     fn took(&mut self, (slot, now): (Slot, Instant)) {
         self.slot = Some(slot);
         self.now = now;
+    }
+}
+
+/// What a failed call means for the parts.
+struct Judged {
+    class: Class,
+    come_back_after: Option<Duration>,
+}
+
+impl Judged {
+    fn of(error: &impl Classify) -> Self {
+        Self { class: error.class(), come_back_after: error.come_back_after() }
     }
 }
 

@@ -1,19 +1,16 @@
 //! A guard on virtual time, against adversaries: how long, how many calls, how much quota at worst.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::cancel::Cancel;
 use crate::class::{Class, Classify};
 use crate::effects::Effects;
 use crate::guard::Guard;
 use crate::limiter::QuotaUse;
 use crate::observer::Event;
 use crate::retry::{Attempt, Jitter, Policy};
-
-const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+use crate::virtual_clock::VirtualClock;
 
 /// An adversary that a guard is run against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,13 +105,13 @@ impl<F: Effects> Guard<F> {
     }
 
     fn outcome(&self, scenario: Scenario, operations: u32) -> Outcome {
-        let world = Virtual { origin: Instant::now(), elapsed: Cell::default() };
+        let world = VirtualClock::new(0);
         let guard = self.copy(scenario, &world);
         let bounded = self.time_out.or(self.policy.deadline).is_some();
         let mut outcome =
             Outcome { scenario, longest: Some(Duration::ZERO), calls: 0, succeeded: 0, quotas: Vec::new() };
         for _ in 0..operations {
-            let began = world.elapsed.get();
+            let began = world.elapsed();
             let answer = guard.idempotent("simulated").run("simulated", |attempt| {
                 outcome.calls += 1;
                 if let Some(limiter) = &guard.limiter {
@@ -123,7 +120,7 @@ impl<F: Effects> Guard<F> {
                 scenario.answer(&self.policy, attempt, began, &world)
             });
             outcome.succeeded += u32::from(answer.is_ok());
-            outcome.longest = outcome.longest.max(Some(world.elapsed.get().saturating_sub(began)));
+            outcome.longest = outcome.longest.max(Some(world.elapsed().saturating_sub(began)));
         }
         if scenario == Scenario::Slow && !bounded {
             outcome.longest = None;
@@ -131,7 +128,7 @@ impl<F: Effects> Guard<F> {
         outcome
     }
 
-    fn copy<'w>(&self, scenario: Scenario, world: &'w Virtual) -> Guard<&'w Virtual> {
+    fn copy<'w>(&self, scenario: Scenario, world: &'w VirtualClock) -> Guard<&'w VirtualClock> {
         let Policy { base, cap, jitter, .. } = self.policy;
         // Chance, as the adversary would have it.
         let (base, cap) = match (scenario, jitter) {
@@ -155,7 +152,7 @@ impl<F: Effects> Guard<F> {
 
 impl Scenario {
     /// Plays the dependency for one call.
-    fn answer(self, policy: &Policy, attempt: Attempt, began: Duration, world: &Virtual) -> Result<(), Failed> {
+    fn answer(self, policy: &Policy, attempt: Attempt, began: Duration, world: &VirtualClock) -> Result<(), Failed> {
         match self {
             Self::Well => Ok(()),
             Self::Refusing => Err(Failed(Class::Transient)),
@@ -163,7 +160,7 @@ impl Scenario {
                 world.pass(attempt.remaining.unwrap_or_default());
                 // Just short of the deadline, where the retry would give up.
                 let left =
-                    policy.deadline.map(|deadline| began.saturating_add(deadline).saturating_sub(world.elapsed.get()));
+                    policy.deadline.map(|deadline| began.saturating_add(deadline).saturating_sub(world.elapsed()));
                 let longest =
                     left.map_or(policy.cap, |left| left.saturating_sub(Duration::from_nanos(1)).min(policy.cap));
                 Err(Failed(Class::RateLimited { retry_after: Some(longest) }))
@@ -198,39 +195,6 @@ impl fmt::Display for Simulation {
 fn most(before: &[QuotaUse], now: Vec<QuotaUse>) -> Vec<QuotaUse> {
     let used = |index: usize| before.get(index).map_or(0, |quota| quota.used);
     now.into_iter().enumerate().map(|(index, quota)| QuotaUse { used: quota.used.max(used(index)), ..quota }).collect()
-}
-
-/// A world in which only sleeping and calling take time.
-struct Virtual {
-    origin: Instant,
-    elapsed: Cell<Duration>,
-}
-
-impl Virtual {
-    /// No single step is longer than a year: beyond that the clock would overflow, and then stand still.
-    fn pass(&self, time: Duration) {
-        self.elapsed.set(self.elapsed.get().saturating_add(time.min(YEAR)));
-    }
-}
-
-impl Effects for Virtual {
-    fn now(&self) -> Instant {
-        self.origin.checked_add(self.elapsed.get()).unwrap_or(self.origin)
-    }
-
-    fn sleep(&self, duration: Duration, _cancel: Option<&Cancel>) {
-        self.pass(duration);
-    }
-
-    fn seed(&self) -> u64 {
-        0
-    }
-
-    #[cfg(feature = "tokio")]
-    fn sleep_async(&self, duration: Duration, _cancel: Option<&Cancel>) -> impl Future<Output = ()> + Send {
-        self.pass(duration);
-        std::future::ready(())
-    }
 }
 
 /// An error of nothing but its class.

@@ -63,9 +63,12 @@ impl RateLimiter {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let path = std::env::temp_dir().join(format!("bulk-usage-{}.json", std::process::id()));
-    /// # let file = path.clone();
-    /// let limiter = RateLimiter::new(LimiterOptions::of(&[Quota::per_hour(5)]))?
-    ///     .saving(move |usage| std::fs::write(&file, usage).unwrap_or_else(|error| log::error!("{error}")));
+    /// # let (file, new) = (path.clone(), path.with_extension("new"));
+    /// let limiter = RateLimiter::new(LimiterOptions::of(&[Quota::per_hour(5)]))?.saving(move |usage| {
+    ///     // Renamed when it is whole: a process that dies here leaves the old one.
+    ///     let saved = std::fs::write(&new, usage).and_then(|()| std::fs::rename(&new, &file));
+    ///     saved.unwrap_or_else(|error| log::error!("the use of the quota is not saved: {error}"));
+    /// });
     /// limiter.acquire(&System, Priority::Read, Duration::ZERO, None)?;
     ///
     /// // The next process, after a crash:

@@ -27,26 +27,25 @@ impl Decisions {
         Self { delays: policy.delays(seed), cap: policy.cap, deadline: policy.deadline, keyed, unknown: false }
     }
 
-    /// Judges a failed attempt, `elapsed` after the start of the first: how long to wait for the next one. `veto` is asked
-    /// last, when nothing else speaks against it: it may spend something.
+    /// Judges a failed attempt, `elapsed` after the start of the first: how long to wait for the next one, at least as long
+    /// as `asked`. `veto` is asked last, when nothing else speaks against it: it may spend something.
     pub(super) fn after(
         &mut self,
         class: Class,
+        asked: Option<Duration>,
         elapsed: Duration,
         veto: impl FnOnce() -> Option<Reason>,
     ) -> Result<Duration, Verdict> {
-        let asked = match class {
-            Class::Transient => None,
-            Class::RateLimited { retry_after } => retry_after,
+        match class {
+            Class::Transient | Class::RateLimited { .. } => {}
             Class::Unknown => {
                 self.unknown = true;
                 if !self.keyed {
-                    return give_up(Reason::NoKey, None);
+                    return give_up(Reason::NoKey, asked);
                 }
-                None
             }
             Class::Permanent => return give_up(Reason::Permanent, None),
-        };
+        }
         let Some(delay) = self.delays.next() else {
             return give_up(Reason::AttemptsUsed, asked);
         };
@@ -102,9 +101,23 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    fn asked(class: Class) -> Option<Duration> {
+        match class {
+            Class::RateLimited { retry_after } => retry_after,
+            Class::Transient | Class::Unknown | Class::Permanent => None,
+        }
+    }
+
     #[track_caller]
     fn check(keyed: bool, class: Class, elapsed: u64, expected: Result<Duration, Verdict>) {
-        assert_eq!(Decisions::new(&POLICY, keyed, 0).after(class, secs(elapsed), || None), expected);
+        let decided = Decisions::new(&POLICY, keyed, 0).after(class, asked(class), secs(elapsed), || None);
+        assert_eq!(decided, expected);
+    }
+
+    #[test]
+    fn an_unknown_outcome_may_come_with_a_wish() {
+        let decide = |keyed| Decisions::new(&POLICY, keyed, 0).after(Class::Unknown, Some(secs(7)), secs(0), || None);
+        assert_eq!((decide(true), decide(false)), (Ok(secs(7)), give_up(Reason::NoKey, Some(secs(7)))));
     }
 
     #[test]
@@ -141,17 +154,20 @@ mod tests {
     #[test]
     fn the_last_attempt_is_the_last() {
         let mut decisions = Decisions::new(&POLICY, false, 0);
-        assert_eq!(decisions.after(Class::Transient, secs(0), || None), Ok(secs(1)));
-        assert_eq!(decisions.after(Class::Transient, secs(1), || None), Ok(secs(2)));
-        assert_eq!(decisions.after(TOLD(5), secs(3), || None), give_up(Reason::AttemptsUsed, Some(secs(5))));
+        assert_eq!(decisions.after(Class::Transient, asked(Class::Transient), secs(0), || None), Ok(secs(1)));
+        assert_eq!(decisions.after(Class::Transient, asked(Class::Transient), secs(1), || None), Ok(secs(2)));
+        assert_eq!(
+            decisions.after(TOLD(5), asked(TOLD(5)), secs(3), || None),
+            give_up(Reason::AttemptsUsed, Some(secs(5)))
+        );
     }
 
     #[test]
     fn what_may_have_happened_stays_so() {
         let mut decisions = Decisions::new(&POLICY, true, 0);
         assert_eq!(decisions.class_of_all(Class::Transient), Class::Transient);
-        assert_eq!(decisions.after(Class::Unknown, secs(0), || None), Ok(secs(1)));
-        assert_eq!(decisions.after(Class::Transient, secs(1), || None), Ok(secs(2)));
+        assert_eq!(decisions.after(Class::Unknown, asked(Class::Unknown), secs(0), || None), Ok(secs(1)));
+        assert_eq!(decisions.after(Class::Transient, asked(Class::Transient), secs(1), || None), Ok(secs(2)));
         assert_eq!(decisions.class_of_all(Class::Transient), Class::Unknown);
         assert_eq!(decisions.class_of_all(Class::Permanent), Class::Unknown);
     }
@@ -159,13 +175,16 @@ mod tests {
     #[test]
     fn a_veto_is_asked_only_when_there_would_be_another_attempt() {
         let veto = || Some(Reason::Declined);
-        let decide = |class, elapsed| Decisions::new(&POLICY, false, 0).after(class, secs(elapsed), veto);
+        let decide = |class, elapsed| Decisions::new(&POLICY, false, 0).after(class, asked(class), secs(elapsed), veto);
         assert_eq!(decide(Class::Transient, 0), give_up(Reason::Declined, None));
         assert_eq!(decide(TOLD(5), 0), give_up(Reason::Declined, Some(secs(5))));
         assert_eq!(decide(Class::Permanent, 0), give_up(Reason::Permanent, None));
         assert_eq!(decide(Class::Unknown, 0), give_up(Reason::NoKey, None));
         assert_eq!(decide(Class::Transient, 19), give_up(Reason::Deadline, Some(secs(1))));
         let mut last = Decisions::new(&Policy { attempts_max: 1, ..POLICY }, false, 0);
-        assert_eq!(last.after(Class::Transient, secs(0), veto), give_up(Reason::AttemptsUsed, None));
+        assert_eq!(
+            last.after(Class::Transient, asked(Class::Transient), secs(0), veto),
+            give_up(Reason::AttemptsUsed, None)
+        );
     }
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::class::{Class, Classify};
-use crate::error::{Error, millis};
+use crate::error::{Error, millis, rfc3339};
 
 /// Why there was no further attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct GaveUp<E> {
     pub attempts: u32,
     /// The time from the start of the first attempt to giving up.
     pub elapsed: Duration,
+    /// When it gave up.
+    pub time: DateTime<Utc>,
     /// Why there was no further attempt.
     pub reason: Reason,
     /// How long from now another try makes sense: what the other side asked for, or the wait that the deadline did not
@@ -84,6 +88,15 @@ pub struct GaveUp<E> {
     pub class: Class,
     /// The last attempt's error. Boxed to keep the `Result` small.
     pub source: Box<E>,
+}
+
+impl<E> GaveUp<E> {
+    /// Returns when another try makes sense, on the clock of the day: [`come_back_after`](Self::come_back_after) from its
+    /// [`time`](Self::time). `None` when that is not known, or after all days.
+    #[must_use]
+    pub fn come_back_at(&self) -> Option<DateTime<Utc>> {
+        self.time.checked_add_signed(TimeDelta::from_std(self.come_back_after?).ok()?)
+    }
 }
 
 impl<E> fmt::Display for GaveUp<E> {
@@ -108,22 +121,28 @@ impl<E> Classify for GaveUp<E> {
     fn class(&self) -> Class {
         self.class
     }
+
+    fn come_back_after(&self) -> Option<Duration> {
+        self.come_back_after
+    }
 }
 
 /// The last attempt's error, with the story of the retry as context (`operation`, `attempts`, `elapsed_ms`, `gave_up`
-/// and, where known, `come_back_after_ms`) and the class of the whole retry.
+/// and, where known, `come_back_at`), its time and the class of the whole retry.
 impl<E: Into<Error>> From<GaveUp<E>> for Error {
     fn from(gave_up: GaveUp<E>) -> Self {
-        let GaveUp { operation, attempts, elapsed, reason, come_back_after, class, source } = gave_up;
+        let come_back_at = gave_up.come_back_at();
+        let GaveUp { operation, attempts, elapsed, time, reason, come_back_after, class, source } = gave_up;
         let error: Self = (*source).into();
         let error = error
-            .classed(class)
+            .classed(class, come_back_after)
+            .at(time)
             .with("operation", operation)
             .with("attempts", attempts)
             .with("elapsed_ms", millis(elapsed))
             .with("gave_up", reason.as_str());
-        match come_back_after {
-            Some(after) => error.with("come_back_after_ms", millis(after)),
+        match come_back_at {
+            Some(at) => error.with("come_back_at", rfc3339(at)),
             None => error,
         }
     }

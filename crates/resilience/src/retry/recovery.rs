@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::class::Classify;
 use crate::effects::{Effects, Started};
+use crate::error::utc;
 use crate::observer::Event;
 use crate::retry::decision::{Decisions, Verdict};
 use crate::retry::gate::Gate;
@@ -40,7 +41,7 @@ impl<'r, F: Effects, G> Recovery<'r, F, G> {
         let class = error.class();
         retry.observer.observe(&Event::AttemptFailed { operation, attempt, class, error });
         let elapsed = self.elapsed();
-        let delay = self.decisions.after(class, elapsed, || {
+        let delay = self.decisions.after(class, error.come_back_after(), elapsed, || {
             if nested {
                 Some(Reason::Nested)
             } else if retry.is_cancelled() {
@@ -83,6 +84,7 @@ impl<'r, F: Effects, G> Recovery<'r, F, G> {
             operation: self.operation.to_owned(),
             attempts: self.attempts,
             elapsed: self.elapsed(),
+            time: utc(self.retry.effects.wall()),
             reason,
             come_back_after,
             class: self.decisions.class_of_all(error.class()),

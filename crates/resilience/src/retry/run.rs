@@ -13,6 +13,9 @@ use crate::retry::nesting::Nesting;
 use crate::retry::recovery::Recovery;
 use crate::retry::{GaveUp, Policy};
 
+/// From which deadline on a tick of the kernel does not matter. Arbitrary: a hundred of the longest.
+const TICKS_MIN: Duration = Duration::from_secs(1);
+
 /// What a call may want to know about the attempt that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -83,10 +86,13 @@ impl<'a, F: Effects, G> Retry<'a, F, G> {
         self.cancel.is_some_and(Cancel::is_cancelled)
     }
 
-    /// With a deadline the start counts exactly; otherwise it is only reported.
+    /// A start that is a tick too early keeps any deadline, but would use up a short one.
     #[inline]
     fn start(&self) -> Started {
-        if self.policy.deadline.is_some() { Started::at(self.effects.now()) } else { self.effects.start() }
+        match self.policy.deadline {
+            Some(deadline) if deadline < TICKS_MIN => Started::at(self.effects.now()),
+            Some(_) | None => self.effects.start(),
+        }
     }
 
     fn first(&self) -> Attempt {
@@ -164,7 +170,8 @@ impl<'a, F: Effects, G> Retry<'a, F, G> {
             let _attempt = Nesting::enter();
             super::nesting::nested(call(attempt))
         };
-        let started = self.start();
+        // Exactly: only a blocking call is so short that reading the clock would show.
+        let started = Started::at(self.effects.now());
         let mut error = match call(self.first()).await {
             Ok(value) => return Ok(value),
             Err(error) => error,

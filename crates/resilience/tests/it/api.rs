@@ -6,7 +6,8 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use trading_resilience::{Api, ApiError, Class, Classify, Code, Method, TradingError};
 
-const TOLD: Class = Class::RateLimited { retry_after: Some(Duration::from_secs(30)) };
+const WAIT: Duration = Duration::from_secs(30);
+const TOLD: Class = Class::RateLimited { retry_after: Some(WAIT) };
 
 #[track_caller]
 fn check_api(method: Method, status: u16, class: Class, code: Code) {
@@ -54,7 +55,7 @@ fn a_rate_limit_carries_its_wait() {
     }
     let busy = |method| ApiError::answered(Api::Quiver, method, "/beta", 503).retry_after(Duration::from_secs(30));
     assert_eq!((busy(Method::Get).class(), busy(Method::Get).code()), (TOLD, Code::ApiUnavailable));
-    assert_eq!(busy(Method::Post).class(), Class::Unknown);
+    assert_eq!((busy(Method::Post).class(), busy(Method::Post).come_back_after()), (Class::Unknown, Some(WAIT)));
 }
 
 #[test]
@@ -135,4 +136,7 @@ fn a_body_becomes_one_bounded_line() {
         excerpt("sent with APCA-API-SECRET-KEY: hush"),
         Some("sent with APCA-API-SECRET-KEY: [redacted]".to_owned())
     );
+    let body = format!(r#"{{"code":"{}"}}"#, "x".repeat(600));
+    let code = ApiError::answered(Api::Alpaca, Method::Get, "/", 422).body(&body).body_code.expect("there is one");
+    assert_eq!(*code, *("x".repeat(509) + "…"));
 }

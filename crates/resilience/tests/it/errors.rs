@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::error::Error as _;
 use std::io;
+use std::process::Command;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use trading_resilience::{
-    AgentError, Api, ApiError, Class, Classify, Code, ConfigurationError, DataError, DatabaseError, Error,
+    AgentError, Api, ApiError, Class, Classify, Code, ConfigurationError, DataError, DatabaseError, Error, ErrorKind,
     InvalidTicker, Method, PositionError, Refusal, SchedulingError, Severity, TimedOut, TradingError, ValidationError,
 };
 
@@ -342,8 +343,16 @@ fn secrets_are_in_no_rendering() {
         ConfigurationError::new("smtp", "be right").caused_by(format!("password={hush}")).into(),
         validation().with("api_key", hush).with("request", &address),
         TradingError::OrderRejected { code: "1".to_owned(), reason: format!("api_key: {hush}") }.into(),
+        AgentError::new("nancy", "run", io::Error::other(address.as_str())).into(),
+        DatabaseError::new("open", io::Error::other(address.as_str())).into(),
+        DataError::new("file", "read", 1, 1).caused_by(address.as_str()).into(),
     ];
     for error in errors {
+        // A panic shows `Debug`; a log line has `Display`.
+        assert!(!format!("{error:?} {error}").contains(hush), "{error:?}");
+        // What carries an error of others hides it too; in the words of an order's refusal nobody looks.
+        let alone = format!("{:?}", error.kind());
+        assert!(!alone.contains(hush) || matches!(error.kind(), ErrorKind::Trading(_)), "{alone}");
         assert!(!error.to_json().to_string().contains(hush), "{}", error.to_json());
         assert!(!error.report().contains(hush), "{}", error.report());
         let redacted = error.to_json().to_string().matches("[redacted]").count();
@@ -364,6 +373,42 @@ fn the_json_is_bounded() {
     let json = error.to_json();
     assert_eq!(json["causes"].as_array().map(Vec::len), Some(8));
     assert!((20_000..32 * 1_024).contains(&json.to_string().len()), "{} bytes", json.to_string().len());
+}
+
+#[test]
+fn debug_is_a_line() {
+    let error = DataError::new("file", "read", 1, 2).caused_by("no number");
+    assert_eq!(format!("{error:?}"), "DataError(file: read dropped 1 of 2 records: no number)");
+    let address = DataError::new("https://me:hush@host", "read", 1, 2);
+    assert_eq!(format!("{address:?}"), "DataError(https://[redacted]@host: read dropped 1 of 2 records)");
+    let error = Error::from(error).with("agent_id", "nancy");
+    assert_eq!(
+        format!("{error:?}"),
+        "DATA_PROCESSING_FAILED: file: read dropped 1 of 2 records (agent_id=nancy): no number"
+    );
+    let long = Error::from(DataError::new("x\n".repeat(1_000), "read", 1, 2)).to_string();
+    assert!(long.len() <= 512 && !long.contains('\n'), "{long}");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the standard library reads the variable, and the child has it alone")]
+fn a_backtrace_is_taken_where_the_environment_asks_for_one() {
+    const CHILD: &str = "a_backtrace_is_taken_where_the_environment_asks_for_one";
+    if std::env::var_os("RESILIENCE_CHILD").is_some() {
+        assert!(validation().backtrace().is_some());
+        return;
+    }
+    let child = |asked: &str| {
+        Command::new(std::env::current_exe().expect("it runs"))
+            .args(["--exact", &format!("errors::{CHILD}")])
+            .env("RESILIENCE_CHILD", "")
+            .env("RUST_LIB_BACKTRACE", asked)
+            .output()
+            .expect("it runs again")
+    };
+    let (asked, not) = (child("1"), child("0"));
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stdout));
+    assert!(!not.status.success(), "{}", String::from_utf8_lossy(&not.stdout));
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use trading_resilience::retry::{GaveUp, Jitter, Policy, Reason};
 use trading_resilience::{
-    BreakerOptions, BreakerState, BudgetOptions, Bulkhead, CallError, Cancel, CircuitBreaker, Class, Classify, Effects,
-    Error, Event, Guard, LimiterOptions, Priority, Quota, RateLimiter, Refusal, RetryBudget, Scenario, TimedOut,
-    TradingError,
+    Api, ApiError, BreakerOptions, BreakerState, BudgetOptions, Bulkhead, CallError, Cancel, CircuitBreaker, Class,
+    Classify, Effects, Error, Event, Guard, LimiterOptions, Method, Priority, Quota, RateLimiter, Refusal, RetryBudget,
+    Scenario, TimedOut, TradingError,
 };
 
 use crate::world::{Failed, PERMANENT, TRANSIENT, UNKNOWN, World, secs, told};
@@ -105,6 +105,20 @@ fn the_limiter_learns_from_refusals() {
 }
 
 #[test]
+fn the_limiter_learns_from_unknown_outcomes_too() {
+    let world = World::new(0);
+    let limiter = limiter(100);
+    let guard = Guard::new(Policy { attempts_max: 1, ..POLICY }).limiter(Arc::clone(&limiter), secs(0)).effects(&world);
+    let busy = |_| Err::<(), _>(ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", 503).retry_after(secs(20)));
+    let gave_up = guard.run("place order", busy).unwrap_err();
+    assert_eq!((gave_up.class(), gave_up.come_back_after), (Class::Unknown, Some(secs(20))));
+    assert_eq!(
+        limiter.try_acquire(Priority::Order, world.now()),
+        Err(Refusal::QuotaSpent { come_back_after: secs(20) })
+    );
+}
+
+#[test]
 fn priorities_reach_the_limiter() {
     let world = World::new(0);
     let guard = Guard::new(POLICY).limiter(limiter(10), secs(0)).effects(&world);
@@ -155,6 +169,17 @@ fn the_budget_ends_retries_and_not_calls() {
     assert_eq!((calls, gave_up.reason), (2, Reason::BudgetSpent));
     let (calls, gave_up) = fail(&guard, TRANSIENT);
     assert_eq!((calls, gave_up.reason), (1, Reason::BudgetSpent));
+}
+
+#[test]
+fn the_budget_grows_with_calls_and_not_with_retries() {
+    let world = World::new(0);
+    let options = BudgetOptions { floor: 0, ratio: 1.0, ..BudgetOptions::default() };
+    let guard = Guard::new(POLICY).budget(Arc::new(RetryBudget::new(options).expect("it makes sense"))).effects(&world);
+    let (calls, gave_up) = fail(&guard, TRANSIENT);
+    assert_eq!((calls, gave_up.reason), (2, Reason::BudgetSpent));
+    assert_eq!(guard.run("play", |_| Ok::<_, Failed>(1)).unwrap(), 1);
+    assert_eq!(fail(&guard, TRANSIENT).0, 3);
 }
 
 #[test]
@@ -288,6 +313,9 @@ fn a_simulation_shows_what_a_guard_does_at_worst() {
     );
     // The guard itself was left alone: everything is still to be had.
     assert_eq!(guard.simulate(50), simulation);
+    let breaker = breaker(1);
+    assert_eq!(Guard::new(POLICY).breaker(Arc::clone(&breaker)).simulate(5).outcomes[1].calls, 1);
+    assert_eq!(breaker.report(World::new(0).now()).state, BreakerState::Closed);
 }
 
 #[test]

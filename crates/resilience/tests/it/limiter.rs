@@ -119,6 +119,37 @@ impl Effects for Taking<'_> {
     }
 }
 
+/// A world in which somebody else comes when the room is there, and those who wait for it still sleep.
+struct Barging<'a> {
+    world: &'a World,
+    limiter: &'a RateLimiter,
+}
+
+impl Effects for Barging<'_> {
+    fn now(&self) -> std::time::Instant {
+        self.world.now()
+    }
+
+    fn sleep(&self, duration: Duration, cancel: Option<&Cancel>) {
+        self.world.sleep(duration, cancel);
+        assert!(self.limiter.try_acquire(Read, self.now()).is_err(), "it was another's turn");
+    }
+
+    fn seed(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn who_comes_goes_behind_those_of_its_kind_who_wait() {
+    let world = World::new(0);
+    let limiter = limiter(&[Quota::per_minute(1)]);
+    assert!(limiter.try_acquire(Read, world.now()).is_ok());
+    let barging = Barging { world: &world, limiter: &limiter };
+    assert!(limiter.acquire(&barging, Read, secs(60), None).is_ok());
+    assert_eq!(world.slept(), [secs(60)]);
+}
+
 #[test]
 fn a_call_that_was_not_made_gives_its_room_back() {
     let world = World::new(0);
@@ -129,6 +160,17 @@ fn a_call_that_was_not_made_gives_its_room_back() {
     limiter.give_back(slot);
     limiter.give_back(slot);
     assert_eq!(exhaust(&limiter, Order, &world), (1, spent(60)));
+}
+
+#[test]
+fn a_thread_whose_clock_is_behind_takes_room_as_of_the_latest_call() {
+    let (world, limiter) = (World::new(0), limiter(&[Quota::per_minute(3)]));
+    let earlier = world.now();
+    world.pass(secs(10));
+    assert!(limiter.try_acquire(Order, world.now()).is_ok());
+    assert!(limiter.try_acquire(Order, earlier).is_ok());
+    world.pass(secs(55));
+    assert_eq!(limiter.report(world.now())[0].used, 2);
 }
 
 fn headers(pairs: &[(&str, &str)]) -> RateHeaders {
@@ -170,6 +212,13 @@ fn it_learns_what_is_left() {
     world.pass(secs(1));
     limiter.learn(&told("0", "10"), world.now());
     assert_eq!(limiter.try_acquire(Order, world.now()), Err(spent(58)));
+    // Room that is given back is left again.
+    let returned = self::limiter(&[Quota::per_minute(200)]);
+    returned.learn(&told("1", "30"), world.now());
+    let slot = returned.try_acquire(Order, world.now()).expect("room");
+    assert_eq!(exhaust(&returned, Order, &world), (0, spent(30)));
+    returned.give_back(slot);
+    assert_eq!(exhaust(&returned, Order, &world), (1, spent(30)));
     // The end of a window, which comes with every answer, holds nothing back.
     let fresh = self::limiter(&[Quota::per_minute(2)]);
     fresh.learn(&headers(&[("X-RateLimit-Reset", "30")]), world.now());

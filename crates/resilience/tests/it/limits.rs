@@ -34,6 +34,14 @@ fn a_retry_inside_a_retry_runs_once_and_says_so() {
     assert_eq!(world.slept(), [secs(1), secs(2)]);
 }
 
+#[test]
+fn what_the_inner_one_was_asked_for_the_outer_one_waits_for() {
+    let world = World::new(0);
+    let inner = |_| POLICY.effects(&world).run("inner", |_| Err::<(), _>(told(7)));
+    let outer = POLICY.effects(&world).run("outer", inner).unwrap_err();
+    assert_eq!((world.slept(), outer.come_back_after), (vec![secs(7), secs(7)], Some(secs(7))));
+}
+
 #[track_caller]
 fn check_not_nested() {
     let world = World::new(0);

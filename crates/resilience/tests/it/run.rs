@@ -1,10 +1,11 @@
 //! Retries from call to outcome, on virtual time.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chrono::DateTime;
 use trading_resilience::retry::{self, Attempt, GaveUp, Jitter, Policy, Reason, Retry};
-use trading_resilience::{Api, ApiError, Class, Classify, Error, Method};
+use trading_resilience::{Api, ApiError, Cancel, Class, Classify, Effects, Error, Method, Started};
 
 use crate::world::{Failed, PERMANENT, TRANSIENT, UNKNOWN, World, secs, told};
 
@@ -95,6 +96,28 @@ fn a_rate_limit_is_waited_for() {
 }
 
 #[test]
+fn a_busy_broker_is_left_alone_though_the_order_may_have_arrived() {
+    let world = World::new(0);
+    let mut statuses = [503, 503].into_iter();
+    let mut place = |_| match statuses.next() {
+        Some(status) => Err(ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", status).retry_after(secs(7))),
+        None => Ok(()),
+    };
+    // As the error itself, and as the system-wide one.
+    POLICY.effects(&world).idempotent("nancy-1").run("place order", &mut place).unwrap();
+    assert_eq!(world.slept(), [secs(7), secs(7)]);
+    let world = World::new(0);
+    let busy = |_| {
+        let busy = ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", 503).retry_after(secs(7));
+        Err::<(), _>(Error::from(busy))
+    };
+    let policy = Policy { attempts_max: 2, ..POLICY };
+    let gave_up = policy.effects(&world).idempotent("nancy-1").run("place order", busy).unwrap_err();
+    assert_eq!((world.slept(), gave_up.come_back_after), (vec![secs(7)], Some(secs(7))));
+    assert_eq!(Error::from(gave_up).come_back_after(), Some(secs(7)));
+}
+
+#[test]
 fn a_wait_beyond_the_deadline_fails_at_once_and_says_when_to_come_back() {
     let world = World::new(0);
     let gave_up =
@@ -107,6 +130,64 @@ fn a_wait_beyond_the_deadline_fails_at_once_and_says_when_to_come_back() {
         "play: gave up after 2 attempts in 1s: the next attempt would be too late, come back in 42s"
     );
     assert_eq!(gave_up.source().expect("the last error").to_string(), "failed (rate_limited)");
+    let at = |seconds: i64| DateTime::from_timestamp(1_795_444_200 + seconds, 0).expect("a time");
+    assert_eq!((gave_up.time, gave_up.come_back_at()), (at(1), Some(at(43))));
+}
+
+#[test]
+fn when_to_come_back_is_a_time_of_day_in_the_system_wide_error() {
+    let (world, policy) = (World::new(0), Policy { deadline: Some(secs(5)), ..POLICY });
+    let limited = |_| Err::<(), _>(ApiError::answered(Api::Quiver, Method::Get, "/", 429).retry_after(secs(42)));
+    world.pass(secs(1));
+    let error = Error::from(policy.effects(&world).run("get trades", limited).unwrap_err());
+    assert_eq!(error.time().to_rfc3339(), "2026-11-23T14:30:01+00:00");
+    assert_eq!(error.context().last(), Some(("come_back_at", "2026-11-23T14:30:43Z")));
+    // What the deadline did not allow is told too, where the other side said nothing.
+    let busy = |_| Err::<(), _>(ApiError::answered(Api::Quiver, Method::Get, "/", 503));
+    let error = Error::from(policy.effects(&world).run("get trades", busy).unwrap_err());
+    assert_eq!(error.come_back_after(), Some(secs(4)));
+    // No calendar reaches that far.
+    let never = |_| Err::<(), _>(Failed(Class::RateLimited { retry_after: Some(Duration::MAX) }));
+    let gave_up = policy.effects(&world).run("get trades", never).unwrap_err();
+    assert_eq!((gave_up.come_back_after, gave_up.come_back_at()), (Some(Duration::MAX), None));
+}
+
+/// A world whose start is a tick of 10 ms too early, as on the coarse clock.
+struct Ticking<'a>(&'a World);
+
+impl Effects for Ticking<'_> {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: Duration, cancel: Option<&Cancel>) {
+        self.0.sleep(duration, cancel);
+    }
+
+    fn seed(&self) -> u64 {
+        0
+    }
+
+    fn start(&self) -> Started {
+        Started::at(self.now().checked_sub(TICK).expect("a moment ago"))
+    }
+}
+
+const TICK: Duration = Duration::from_millis(10);
+
+#[test]
+fn a_tick_of_the_coarse_clock_never_lengthens_a_deadline_and_never_uses_up_a_short_one() {
+    let elapsed = |deadline, expected| {
+        let world = World::new(0);
+        world.pass(secs(1));
+        let policy = Policy { attempts_max: 2, base: Duration::ZERO, deadline, ..POLICY };
+        let gave_up = policy.effects(Ticking(&world)).run("quick", |_| Err::<(), _>(TRANSIENT)).unwrap_err();
+        assert_eq!((gave_up.attempts, gave_up.elapsed), (2, expected), "{deadline:?}");
+    };
+    elapsed(Some(TICK), Duration::ZERO);
+    elapsed(Some(secs(1) - Duration::from_nanos(1)), Duration::ZERO);
+    elapsed(Some(secs(1)), TICK);
+    elapsed(None, TICK);
 }
 
 #[test]
