@@ -72,7 +72,7 @@ impl Writer {
         loop {
             let goes_on = shared.queue.take(&mut batch, self.look_every, || shared.now());
             self.write(&mut batch);
-            shared.queue.done(&batch, self.is_clean());
+            shared.queue.done(&mut batch, self.is_clean());
             if !goes_on {
                 break;
             }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 const LAST: u64 = 253_402_300_799;
 
 /// A time between 1970 and 9999, to the microsecond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Time {
     /// Whole seconds since 1970.
     pub(crate) seconds: u64,
