@@ -42,6 +42,7 @@ fn text_is_one_readable_line() {
             ("pair", Value::from("a=b")),
             ("quote", Value::from("\"")),
             ("none", Value::null()),
+            ("backtrace", Value::from("is for the files")),
         ],
         &format!(
             "05:06:07.089Z WARN  trading  {message}  agent_id=pelosi quantity=5 price=12.5 paper=true \
