@@ -23,6 +23,7 @@ const STEP: Duration = Duration::from_secs(12 * 3_600);
 const START: Duration = Duration::from_secs(1_772_582_400);
 
 fn main() -> Result<(), Box<dyn Error>> {
+    #[expect(clippy::disallowed_methods, reason = "the test says what it wants by the command line")]
     let mut arguments = std::env::args().skip(1);
     let mut argument = || arguments.next().ok_or("FOLDER FIRST flush|trust");
     let (folder, first, trusts) = (argument()?, argument()?.parse::<u64>()?, argument()? == "trust");

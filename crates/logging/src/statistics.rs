@@ -87,11 +87,12 @@ impl Counters {
         self.rows.get(slot * Level::iter().count() + level as usize - Level::Error as usize)
     }
 
-    /// Counts a line that is to be written.
+    /// Counts a line that is to be written. Only the writer does, so it need not lock what nobody else writes.
     pub(crate) fn took(&self, slot: usize, level: Level, bytes: usize) {
+        let add = |count: &AtomicU64, more: u64| count.store(count.load(Relaxed) + more, Relaxed);
         if let Some(row) = self.row(slot, level) {
-            row.lines.fetch_add(1, Relaxed);
-            row.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Relaxed);
+            add(&row.lines, 1);
+            add(&row.bytes, u64::try_from(bytes).unwrap_or_default());
         }
     }
 

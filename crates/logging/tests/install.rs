@@ -26,7 +26,7 @@ fn helpers_lead_to_it(file: &Path, logging: &Logging) {
     let mut expected = vec![(place, "error")];
     #[cfg(feature = "tokio")]
     {
-        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("starts");
         let work = async {
             tokio::task::yield_now().await;
             Ok::<(), std::fmt::Error>(())
@@ -37,9 +37,10 @@ fn helpers_lead_to_it(file: &Path, logging: &Logging) {
         drop(trading_logging::timed_async("cancelled", std::future::pending::<Result<(), std::fmt::Error>>()));
     }
     assert!(logging.flush());
-    let lines = fs::read_to_string(file).unwrap();
-    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<_> = lines[1..].iter().map(|line| (&line["file"], &line["line"], &line["outcome"])).collect();
+    let lines = fs::read_to_string(file).expect("is there");
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("is JSON")).collect();
+    let told: Vec<_> = lines.iter().skip(1).map(|line| (&line["file"], &line["line"], &line["outcome"])).collect();
     let here = serde_json::Value::from(file!());
     let expected: Vec<(_, serde_json::Value, serde_json::Value)> =
         expected.into_iter().map(|(line, outcome)| (&here, line.into(), outcome.into())).collect();

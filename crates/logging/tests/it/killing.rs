@@ -71,7 +71,7 @@ fn found(folder: &Path, name: &str) -> Result<BTreeMap<u64, usize>, String> {
     let mut numbers = BTreeMap::new();
     for (file, text) in files {
         for line in text.lines() {
-            match serde_json::from_str::<Json>(line).map(|line| line["number"].as_u64()) {
+            match serde_json::from_str::<Json>(line).map(|line| line.get("number").and_then(Json::as_u64)) {
                 Ok(Some(number)) => *numbers.entry(number).or_default() += 1,
                 Ok(None) => return Err(format!("{file}: {line}")),
                 // A line that was torn by a death was said by nobody.
