@@ -100,16 +100,23 @@ impl Write for Escaper<'_> {
 
 /// The place of the first suspect byte. Most text is plain ASCII, which is passed over eight bytes at a time.
 fn first_suspect(bytes: &[u8]) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<8>();
+    if let Some(last) = bytes.last_chunk::<8>()
+        && words.iter().fold(marks(*last), |all, word| all | marks(*word)) == 0
+    {
+        return None;
+    }
+    bytes.iter().position(|byte| SUSPECTS.get(usize::from(*byte)) == Some(&true))
+}
+
+/// Not zero if one of the bytes is (or, by a borrow from its neighbour, may be) below 0x20, a quote, a backslash, DEL or not ASCII.
+fn marks(word: [u8; 8]) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * ONES;
-    let (words, _) = bytes.as_chunks::<8>();
-    // A byte's high bit is set where it is (or, by a borrow from its neighbour, may be) below 0x20, of this value or not ASCII.
-    let below_space = |word: u64| word.wrapping_sub(0x20 * ONES) & !word;
-    let is = |word: u64, byte: u8| below(word ^ (u64::from(byte) * ONES));
-    let odd = |word: u64| (below_space(word) | is(word, b'"') | is(word, b'\\') | is(word, 0x7f) | word) & HIGH != 0;
-    let plain = words.iter().take_while(|word| !odd(u64::from_le_bytes(**word))).count() * 8;
-    let rest = bytes.get(plain..).unwrap_or_default();
-    rest.iter().position(|byte| SUSPECTS.get(usize::from(*byte)) == Some(&true)).map(|at| plain + at)
+    let word = u64::from_le_bytes(word);
+    let below_space = word.wrapping_sub(0x20 * ONES) & !word;
+    let is = |byte: u8| below(word ^ (u64::from(byte) * ONES));
+    (below_space | is(b'"') | is(b'\\') | is(0x7f) | word) & HIGH
 }
 
 /// The same, looked up.
