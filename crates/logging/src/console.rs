@@ -28,7 +28,6 @@ pub(crate) struct Console {
     desk: Arc<Desk>,
     /// How long lines wait for the console.
     wait: Duration,
-    stands_still: bool,
 }
 
 /// Where lines are handed over, one batch at a time.
@@ -54,29 +53,24 @@ impl Console {
         let desk = Arc::<Desk>::default();
         let theirs = Arc::clone(&desk);
         thread::Builder::new().name("log-console".into()).spawn(move || theirs.work(out))?;
-        Ok(Self { desk, wait, stands_still: false })
+        Ok(Self { desk, wait })
     }
 
-    /// Shows whole lines, and waits for it. One that let lines wait too long is not waited for again until it goes on.
-    pub(crate) fn show(&mut self, lines: &str) -> Shown {
-        let wait = if self.stands_still { Duration::ZERO } else { self.wait };
-        let mut state = self.desk.wait_while_busy(wait);
-        if !state.is_busy {
-            state.lines.push_str(lines);
-            (state.is_busy, state.result) = (true, None);
-            self.desk.changed.notify_all();
-            drop(state);
-            state = self.desk.wait_while_busy(self.wait);
-            self.stands_still = state.is_busy;
-            // What it has in hand will be shown, if it ever goes on.
-            return match state.result.take() {
-                None | Some(Ok(())) => Shown::Yes,
-                Some(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Shown::Gone,
-                Some(Err(_)) => Shown::Failed,
-            };
+    /// Shows whole lines, and waits for it. What waited too long stays in the console's hand, and until it goes on no more is given.
+    pub(crate) fn show(&self, lines: &str) -> Shown {
+        let mut state = self.desk.lock();
+        if state.is_busy {
+            return Shown::No;
         }
-        self.stands_still = true;
-        Shown::No
+        state.lines.push_str(lines);
+        state.is_busy = true;
+        self.desk.changed.notify_all();
+        let waited = self.desk.changed.wait_timeout_while(state, self.wait, |state| state.is_busy);
+        match waited.unwrap_or_else(PoisonError::into_inner).0.result.take() {
+            None | Some(Ok(())) => Shown::Yes,
+            Some(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Shown::Gone,
+            Some(Err(_)) => Shown::Failed,
+        }
     }
 }
 
@@ -108,11 +102,6 @@ impl Desk {
             (state.is_busy, state.result) = (false, Some(result));
             self.changed.notify_all();
         }
-    }
-
-    fn wait_while_busy(&self, wait: Duration) -> MutexGuard<'_, State> {
-        let waited = self.changed.wait_timeout_while(self.lock(), wait, |state| state.is_busy);
-        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

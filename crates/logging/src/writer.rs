@@ -203,7 +203,7 @@ impl Writer {
     }
 
     fn write_console(&mut self, json: &str, text: &str) {
-        let Some(console) = &mut self.console else { return };
+        let Some(console) = &self.console else { return };
         let lines = if self.shared.format.text.is_some() { text } else { json };
         if lines.is_empty() {
             return;
