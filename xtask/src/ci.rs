@@ -82,9 +82,11 @@ const STEPS: [Step; 11] = [
             "--locked",
             "--test",
             "it",
+            "--test",
+            "install",
             "--",
             "correlation",
-            "events",
+            "installed",
         ]),
     },
     Step {
