@@ -24,18 +24,7 @@ fn helpers_lead_to_it(file: &Path, logging: &Logging) {
     let place = line!() + 1;
     assert!(timed("read shares", || "x".parse::<u32>()).is_err());
     let mut expected = vec![(place, "error")];
-    #[cfg(feature = "tokio")]
-    {
-        let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("starts");
-        let work = async {
-            tokio::task::yield_now().await;
-            Ok::<(), std::fmt::Error>(())
-        };
-        expected.push((line!() + 1, "success"));
-        assert_eq!(runtime.block_on(trading_logging::timed_async("await shares", work)), Ok(()));
-        expected.push((line!() + 1, "abandoned"));
-        drop(trading_logging::timed_async("cancelled", std::future::pending::<Result<(), std::fmt::Error>>()));
-    }
+    expected.extend(async_helpers_lead_to_it());
     assert!(logging.flush());
     let lines = fs::read_to_string(file).expect("is there");
     let lines: Vec<serde_json::Value> =
@@ -45,6 +34,24 @@ fn helpers_lead_to_it(file: &Path, logging: &Logging) {
     let expected: Vec<(_, serde_json::Value, serde_json::Value)> =
         expected.into_iter().map(|(line, outcome)| (&here, line.into(), outcome.into())).collect();
     assert!(told.iter().copied().eq(expected.iter().map(|(file, line, outcome)| (*file, line, outcome))), "{told:?}");
+}
+
+#[cfg(feature = "tokio")]
+fn async_helpers_lead_to_it() -> Vec<(u32, &'static str)> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("starts");
+    let work = async {
+        tokio::task::yield_now().await;
+        Ok::<(), std::fmt::Error>(())
+    };
+    let place = line!() + 1;
+    assert_eq!(runtime.block_on(trading_logging::timed_async("await shares", work)), Ok(()));
+    drop(trading_logging::timed_async("cancelled", std::future::pending::<Result<(), std::fmt::Error>>()));
+    vec![(place, "success"), (place + 1, "abandoned")]
+}
+
+#[cfg(not(feature = "tokio"))]
+fn async_helpers_lead_to_it() -> Vec<(u32, &'static str)> {
+    Vec::new()
 }
 
 #[test]
