@@ -101,8 +101,13 @@ fn a_console_that_stands_still_holds_up_neither_the_files_nor_who_logs() {
     assert_eq!(Options::at("logs").console_wait, Duration::from_secs(1));
     let stage = Stage::new();
     let (console, arrivals, open) = gate();
-    let options =
-        Options { console: Console::Text, console_wait: Duration::from_millis(1), queue_lines: 2, ..stage.options() };
+    let options = Options {
+        console: Console::Text,
+        console_wait: Duration::from_millis(1),
+        queue_lines: 2,
+        repeats_max: None,
+        ..stage.options()
+    };
     let (logging, logger) = stage.builder(options).console_writer(console).build().unwrap();
     say(&*logger, Level::Error, "app", "in hand");
     arrivals.recv().unwrap();
