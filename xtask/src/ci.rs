@@ -33,7 +33,7 @@ enum Run {
 }
 
 /// The quick ones first.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", what: "the layout of the code", run: Run::Cargo(&["fmt", "--all", "--check"]) },
     Step {
         name: "deny",
@@ -70,6 +70,24 @@ const STEPS: [Step; 10] = [
         name: "test-resilience",
         what: "its tests, with all features",
         run: Run::Cargo(&["test", "--package", "trading-resilience", "--all-features", "--locked"]),
+    },
+    Step {
+        name: "test-logging",
+        what: "its tests of async work",
+        run: Run::Cargo(&[
+            "test",
+            "--package",
+            "trading-logging",
+            "--all-features",
+            "--locked",
+            "--test",
+            "it",
+            "--test",
+            "install",
+            "--",
+            "correlation",
+            "installed",
+        ]),
     },
     Step {
         name: "test-storage",

@@ -98,8 +98,7 @@ fn count(file: &Path, calls: u32) {
 }
 
 fn ours(folder: &Path, calls: u32, level: Level, target: &str) -> (Duration, Duration) {
-    let (logging, logger) =
-        Logging::builder(Options { repeats_max: None, ..Options::at(folder) }).build().expect("starts");
+    let (logging, logger) = Logging::builder(Options::at(folder)).build().expect("starts");
     let call = || {
         for index in 0..calls {
             let quantity = black_box(index);

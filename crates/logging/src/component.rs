@@ -70,8 +70,11 @@ impl Components {
 
     /// The component of a target: `trading` and `trading::orders` are of `trading`, `trading_app::run` is not.
     pub(crate) fn of_target(&self, target: &str) -> Option<usize> {
+        // The first letter alone tells most of them apart, for a tenth of the time: lines that are filtered out come here.
+        let first = target.as_bytes().first();
         self.names.iter().position(|name| {
-            target.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            name.as_bytes().first() == first
+                && target.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         })
     }
 

@@ -2,7 +2,10 @@
 
 use std::{error::Error, fmt, panic::Location, time::Duration};
 
-use log::{Level, Log, Record, kv::Value};
+use log::{
+    Level, Log, Record,
+    kv::{self, Source, Value, VisitSource},
+};
 
 /// An order that was carried out, or was not. Target `trading`; `INFO`, and `ERROR` if it failed.
 ///
@@ -153,13 +156,17 @@ impl PerformanceMetric<'_> {
     /// Logs it to a logger that is not the installed one.
     #[track_caller]
     pub fn log_to(&self, logger: &dyn Log) {
-        let own = [
-            ("metric", Value::from(self.metric)),
-            ("value", Value::from(self.value)),
-            ("unit", Value::from(self.unit)),
-        ];
-        let fields: Vec<(&str, Value<'_>)> = own.iter().chain(self.context).cloned().collect();
-        send(logger, Level::Info, "performance", "performance metric", &fields, Location::caller());
+        send(logger, Level::Info, "performance", "performance metric", self, Location::caller());
+    }
+}
+
+/// Its fields, in their order.
+impl Source for PerformanceMetric<'_> {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+        visitor.visit_pair("metric".into(), self.metric.into())?;
+        visitor.visit_pair("value".into(), self.value.into())?;
+        visitor.visit_pair("unit".into(), self.unit.into())?;
+        Source::visit(&self.context, visitor)
     }
 }
 
@@ -169,7 +176,7 @@ pub(crate) fn send(
     level: Level,
     target: &str,
     message: &str,
-    fields: &[(&str, Value<'_>)],
+    fields: &dyn Source,
     place: &Location<'_>,
 ) {
     let mut record = Record::builder();

@@ -133,7 +133,9 @@ impl LogFile {
     /// A line of the day before is let in: two threads may log across midnight in either order, and a clock may be
     /// set back a little.
     pub(crate) fn append(&mut self, day: NaiveDate, line: &str) -> bool {
-        let is_other = |current: NaiveDate| day > current || current.checked_sub_days(Days::new(1)) > Some(day);
+        let is_other = |current: NaiveDate| {
+            day != current && (day > current || current.checked_sub_days(Days::new(1)) > Some(day))
+        };
         let is_long = self.bytes_with(0) > 0 && self.bytes_with(line.len()) > self.bytes_max;
         if let Some(current) = self.day.filter(|current| (is_long || is_other(*current)) && !self.is_stuck) {
             self.set_aside(current);

@@ -2,6 +2,7 @@
 
 mod builder;
 mod component;
+mod console;
 mod correlation;
 mod error;
 mod event;

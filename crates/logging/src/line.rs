@@ -44,12 +44,21 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// With room for ordinary lines, so that buffers that go from one to another do not grow each time.
+    pub(crate) fn with_room() -> Self {
+        Self { json: String::with_capacity(1_024), text: String::with_capacity(512), ..Self::default() }
+    }
+
     fn clear(&mut self) {
         for line in [&mut self.json, &mut self.text] {
             line.clear();
             // An attempt that did not fit may have left a large buffer; each thread keeps one line's worth.
             line.shrink_to(LINE_BYTES_MAX);
         }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.json.len() + self.text.len()
     }
 
     /// Makes these the same lines.

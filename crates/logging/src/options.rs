@@ -37,6 +37,9 @@ pub struct Options {
     pub levels: Vec<(String, LevelFilter)>,
     /// Where lines go beside the files. Default: [`Console::Off`].
     pub console: Console,
+    /// How long the files wait for a console that stands still, before its lines are left out of it until it goes on; they are
+    /// counted. Default: 1 s (arbitrary: longer than a busy terminal takes, shorter than the queue needs to fill up).
+    pub console_wait: Duration,
     /// Whether [`Console::Text`] is coloured. Default: `false`. The caller decides it (a terminal, and `NO_COLOR` not
     /// set), because this crate looks at neither.
     pub colour: bool,
@@ -93,6 +96,7 @@ impl Options {
             level: LevelFilter::Info,
             levels: Vec::new(),
             console: Console::Off,
+            console_wait: Duration::from_secs(1),
             colour: false,
             components: ["agents", "api", "trading", "performance"].map(String::from).to_vec(),
             queue_lines: 8_192,

@@ -12,7 +12,7 @@ use log::Level;
 
 use crate::{
     line::{Lines, Time},
-    options::Options,
+    options::{Console, Options},
     repeats::{Folded, Repeats},
 };
 
@@ -46,8 +46,10 @@ pub(crate) struct Batch {
 impl Batch {
     /// Room for all that the options let in: so no caller ever waits for memory. The system gives it when it is used.
     pub(crate) fn with_room(options: &Options) -> Self {
+        let text_bytes = if options.console == Console::Text { options.queue_bytes } else { 0 };
         Self {
             json: String::with_capacity(options.queue_bytes),
+            text: String::with_capacity(text_bytes),
             entries: Vec::with_capacity(options.queue_lines.min(65_536)),
             ..Self::default()
         }
@@ -117,7 +119,7 @@ impl Queue {
     pub(crate) fn new(options: &Options) -> Self {
         let state = State {
             batch: Batch::with_room(options),
-            repeats: Repeats::new(options.repeats_max),
+            repeats: Repeats::new(options),
             urgent: false,
             closed: false,
             finished: false,
@@ -193,7 +195,6 @@ impl Queue {
     /// get.
     pub(crate) fn take(&self, batch: &mut Batch, idle: Duration, now: impl Fn() -> Time) -> bool {
         let mut state = self.lock();
-        state.repeats.recycle(&mut batch.folded);
         batch.clear();
         let is_idle = |state: &mut State| state.batch.entries.is_empty() && !state.urgent && !state.closed;
         state = self.work.wait_timeout_while(state, idle, is_idle).unwrap_or_else(PoisonError::into_inner).0;
@@ -216,8 +217,9 @@ impl Queue {
     }
 
     /// Says that the writer has done what it could for a batch, and whether everything is in the files.
-    pub(crate) fn done(&self, batch: &Batch, clean: bool) {
+    pub(crate) fn done(&self, batch: &mut Batch, clean: bool) {
         let mut state = self.lock();
+        state.repeats.recycle(&mut batch.folded);
         (state.done, state.clean) = (batch.flushes, clean);
         self.progress.notify_all();
     }

@@ -1,18 +1,23 @@
 //! Identical lines that come too often, folded into one that says how many they were.
 
-use std::{hash::BuildHasher, num::NonZeroU32};
+use std::{hash::BuildHasher, iter, mem, num::NonZeroU32};
 
 use crate::{
     line::{Lines, Time},
+    options::Options,
     queue::Entry,
 };
 
-/// How many different lines are watched at once. One more takes the place of another. Arbitrary: a program in trouble
-/// repeats few.
-const WATCHED: usize = 64;
+/// How many different lines are watched at once, in sets that are searched whole. Arbitrary: a program in trouble repeats few.
+const WATCHED: usize = SETS * WAYS;
+const SETS: usize = 16;
+const WAYS: usize = 4;
 
 /// How many folded lines may wait for the writer. Beyond, nothing new is folded.
 const DUE_MAX: usize = 256;
+
+/// The longest line whose buffers are kept for the next one. Arbitrary: a few times an ordinary line.
+const SPARE_BYTES_MAX: usize = 4_096;
 
 /// How long the limit holds for, in microseconds.
 const WINDOW: u64 = 1_000_000;
@@ -51,8 +56,8 @@ impl Identities {
     }
 }
 
-/// One line that is watched.
-#[derive(Debug)]
+/// One line that is watched; of an empty place, the count is 0.
+#[derive(Debug, Default)]
 struct Watched {
     identity: u64,
     since: Time,
@@ -64,32 +69,49 @@ struct Watched {
 #[derive(Debug)]
 pub(crate) struct Repeats {
     max: Option<NonZeroU32>,
-    watched: [Option<Watched>; WATCHED],
+    watched: [[Watched; WAYS]; SETS],
     due: Vec<Folded>,
-    /// Lines that were told, for their buffers.
+    /// Buffers for what is folded, so that no caller has to make one.
     spare: Vec<Lines>,
+    /// The bytes of the lines that were folded and not yet told. Where there is no room for one, it is written.
+    held: usize,
+    held_max: usize,
 }
 
 impl Repeats {
-    pub(crate) fn new(max: Option<NonZeroU32>) -> Self {
-        Self { max, watched: [const { None }; WATCHED], due: Vec::with_capacity(WATCHED), spare: Vec::new() }
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            max: options.repeats_max,
+            watched: Default::default(),
+            due: Vec::with_capacity(DUE_MAX),
+            spare: iter::repeat_with(Lines::with_room).take(WATCHED).collect(),
+            held: 0,
+            held_max: options.queue_bytes,
+        }
     }
 
     /// Whether a line is to be written; else it was folded.
     pub(crate) fn admit(&mut self, entry: &Entry, lines: &Lines) -> bool {
         let (Some(max), Some(identity)) = (self.max, entry.identity) else { return true };
-        let place = usize::try_from(identity % 64).unwrap_or_default();
-        let Some(place) = self.watched.get_mut(place) else { return true };
-        if let Some(watched) = place.as_mut().filter(|watched| watched.identity == identity)
+        let set = usize::try_from(identity).unwrap_or(usize::MAX) % SETS;
+        let Some(set) = self.watched.get_mut(set) else { return true };
+        let same = set.iter().position(|watched| watched.identity == identity);
+        if let Some(watched) = same.and_then(|same| set.get_mut(same))
             && is_within(watched.since, entry.at)
         {
             watched.count = watched.count.saturating_add(1);
             if watched.count <= max.get() {
                 return true;
             }
+            if watched.folded.is_none() {
+                if self.held + lines.bytes() > self.held_max {
+                    return true;
+                }
+                self.held += lines.bytes();
+            }
             let spare = &mut self.spare;
             let folded = watched.folded.get_or_insert_with(|| {
-                let mut copy = spare.pop().unwrap_or_default();
+                let mut copy = spare.pop().unwrap_or_else(Lines::with_room);
                 copy.copy_from(lines);
                 Folded { entry: *entry, lines: copy, count: 0 }
             });
@@ -97,25 +119,32 @@ impl Repeats {
             folded.entry.at = entry.at;
             return false;
         }
-        if place.as_ref().is_some_and(|watched| watched.folded.is_some()) && self.due.len() >= DUE_MAX {
-            return true;
+        // Lines that do not repeat give way to others, and never those that do: else ordinary traffic would let a flood through.
+        let gives_way = |watched: &&mut Watched| {
+            watched.identity == identity || watched.count <= 1 || !is_within(watched.since, entry.at)
+        };
+        let first = |watched: &&mut Watched| (watched.identity != identity, watched.since);
+        let Some(place) = set.iter_mut().filter(gives_way).min_by_key(first) else { return true };
+        if place.folded.is_none() || self.due.len() < DUE_MAX {
+            let before = mem::replace(place, Watched { identity, since: entry.at, count: 1, folded: None });
+            self.due.extend(before.folded);
         }
-        let before = place.replace(Watched { identity, since: entry.at, count: 1, folded: None });
-        self.due.extend(before.and_then(|watched| watched.folded));
         true
     }
 
-    /// Takes the buffers of what was told, so that no caller has to make new ones.
+    /// Takes the buffers of what was told back.
     pub(crate) fn recycle(&mut self, told: &mut Vec<Folded>) {
         let room = WATCHED - self.spare.len().min(WATCHED);
-        self.spare.extend(told.drain(..).map(|folded| folded.lines).take(room));
+        let small = told.drain(..).map(|folded| folded.lines).filter(|lines| lines.bytes() <= SPARE_BYTES_MAX);
+        self.spare.extend(small.take(room));
     }
 
     /// Hands over what can be told now: `all`, or what did not come again for long enough.
     pub(crate) fn collect(&mut self, now: Time, all: bool, told: &mut Vec<Folded>) {
         told.append(&mut self.due);
-        let over = self.watched.iter_mut().flatten().filter(|watched| all || !is_within(watched.since, now));
+        let over = self.watched.as_flattened_mut().iter_mut().filter(|watched| all || !is_within(watched.since, now));
         told.extend(over.filter_map(|watched| watched.folded.take()));
+        self.held -= told.iter().map(|folded| folded.lines.bytes()).sum::<usize>();
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Statistics {
     /// Lines that the main file never got: the queue was full, the file could not be written for too long, or the
     /// handle was gone. Those that matter (WARN and above, and `trading`) went to standard error instead.
     pub lines_dropped: u64,
+    /// Lines that are in the files and not on the console, because it stood still.
+    pub lines_not_shown: u64,
     /// Lines that were folded into one that says how many they were.
     pub lines_folded: u64,
     /// Failed attempts to open, write, rename, compress or delete a file, or to write to the console.
@@ -63,6 +65,7 @@ pub(crate) struct Counters {
     pub(crate) bytes: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) folded: AtomicU64,
+    pub(crate) not_shown: AtomicU64,
     pub(crate) errors: AtomicU64,
     pub(crate) panics: AtomicU64,
     /// By slot, and within it by level.
@@ -80,18 +83,28 @@ impl Counters {
     pub(crate) fn new(components: &Components) -> Self {
         let zero = || AtomicU64::new(0);
         let rows = components.slots().flat_map(|_| Level::iter()).map(|_| Row::default()).collect();
-        Self { lines: zero(), bytes: zero(), dropped: zero(), folded: zero(), errors: zero(), panics: zero(), rows }
+        Self {
+            lines: zero(),
+            bytes: zero(),
+            dropped: zero(),
+            folded: zero(),
+            not_shown: zero(),
+            errors: zero(),
+            panics: zero(),
+            rows,
+        }
     }
 
     fn row(&self, slot: usize, level: Level) -> Option<&Row> {
         self.rows.get(slot * Level::iter().count() + level as usize - Level::Error as usize)
     }
 
-    /// Counts a line that is to be written.
+    /// Counts a line that is to be written. Only the writer does, so it need not lock what nobody else writes.
     pub(crate) fn took(&self, slot: usize, level: Level, bytes: usize) {
+        let add = |count: &AtomicU64, more: u64| count.store(count.load(Relaxed) + more, Relaxed);
         if let Some(row) = self.row(slot, level) {
-            row.lines.fetch_add(1, Relaxed);
-            row.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Relaxed);
+            add(&row.lines, 1);
+            add(&row.bytes, u64::try_from(bytes).unwrap_or_default());
         }
     }
 
@@ -116,6 +129,7 @@ impl Counters {
             lines_written: self.lines.load(Relaxed),
             bytes_written: self.bytes.load(Relaxed),
             lines_dropped: self.dropped.load(Relaxed),
+            lines_not_shown: self.not_shown.load(Relaxed),
             lines_folded: self.folded.load(Relaxed),
             write_errors: self.errors.load(Relaxed),
             panics: self.panics.load(Relaxed),

@@ -1,7 +1,7 @@
 //! The background thread: takes batches from the queue and writes them to the files and the console.
 
 use std::{
-    io::{self, Write},
+    io::Write,
     mem,
     path::Path,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -13,6 +13,7 @@ use log::{Level, Record};
 
 use crate::{
     component::MAIN,
+    console::{Console, Shown},
     file::{Calendar, LogFile},
     housekeeper::Housekeeper,
     line::Lines,
@@ -28,13 +29,18 @@ pub(crate) struct Writer {
     main: LogFile,
     /// In the order of the options.
     components: Vec<LogFile>,
-    console: Option<Box<dyn Write + Send>>,
+    /// Where lines are shown, until it is started.
+    out: Option<Box<dyn Write + Send>>,
+    console: Option<Console>,
+    console_wait: Duration,
     calendar: Calendar,
     housekeeper: Housekeeper,
     /// The day for which the house was kept.
     kept: Option<NaiveDate>,
     /// Lines that were dropped and not yet spoken of.
     unreported: u64,
+    /// Lines that the console did not get, and that were not yet spoken of.
+    not_shown: u64,
     look_every: Duration,
     batch: Batch,
 }
@@ -50,11 +56,14 @@ impl Writer {
         Self {
             main: file(MAIN),
             components: options.components.iter().map(|name| file(name)).collect(),
-            console,
+            out: console,
+            console: None,
+            console_wait: options.console_wait,
             calendar: Calendar::new(options.zone),
             housekeeper: Housekeeper::new(Arc::clone(&shared), folder.to_owned(), options),
             kept: None,
             unreported: 0,
+            not_shown: 0,
             look_every: options.look_every,
             batch: Batch::with_room(options),
             shared,
@@ -68,11 +77,12 @@ impl Writer {
         let _end = End(&shared.queue);
         self.write_files();
         self.keep_house();
+        self.start_console();
         let mut batch = mem::take(&mut self.batch);
         loop {
             let goes_on = shared.queue.take(&mut batch, self.look_every, || shared.now());
             self.write(&mut batch);
-            shared.queue.done(&batch, self.is_clean());
+            shared.queue.done(&mut batch, self.is_clean());
             if !goes_on {
                 break;
             }
@@ -103,7 +113,12 @@ impl Writer {
             self.report_folded(folded);
         }
         if self.unreported > 0 && self.main.is_clean() {
-            self.report_dropped();
+            let dropped = mem::take(&mut self.unreported);
+            self.report(
+                "lines were dropped: the queue was full, or the files could not be written",
+                "dropped",
+                dropped,
+            );
         }
         self.keep_house();
     }
@@ -136,8 +151,7 @@ impl Writer {
     }
 
     /// Says in the logs themselves how many lines are missing from them.
-    fn report_dropped(&mut self) {
-        let dropped = mem::take(&mut self.unreported);
+    fn report(&mut self, message: &str, name: &str, count: u64) {
         let mut lines = Lines::default();
         let at = self.shared.now();
         self.shared.format.render(
@@ -148,8 +162,8 @@ impl Writer {
                 .module_path_static(Some(module_path!()))
                 .file_static(Some(file!()))
                 .line(Some(line!()))
-                .key_values(&[("dropped", dropped)])
-                .args(format_args!("lines were dropped: the queue was full, or the files could not be written"))
+                .key_values(&[(name, count)])
+                .args(format_args!("{message}"))
                 .build(),
             &mut lines,
         );
@@ -177,18 +191,44 @@ impl Writer {
         }
     }
 
+    fn start_console(&mut self) {
+        let Some(out) = self.out.take() else { return };
+        match Console::start(out, self.console_wait) {
+            Ok(console) => self.console = Some(console),
+            Err(error) => {
+                self.shared.counters.errors.fetch_add(1, Relaxed);
+                self.shared.standard_error.complain(format_args!("cannot start the thread of the console: {error}"));
+            }
+        }
+    }
+
     fn write_console(&mut self, json: &str, text: &str) {
-        let Some(console) = &mut self.console else { return };
+        let Some(console) = &self.console else { return };
         let lines = if self.shared.format.text.is_some() { text } else { json };
         if lines.is_empty() {
             return;
         }
-        if let Err(error) = console.write_all(lines.as_bytes()).and_then(|()| console.flush()) {
-            self.shared.counters.errors.fetch_add(1, Relaxed);
-            // Whoever read the console has gone, for good. The files go on, so nothing needs to be said.
-            if error.kind() == io::ErrorKind::BrokenPipe {
+        let counters = &self.shared.counters;
+        match console.show(lines) {
+            Shown::Yes => {}
+            Shown::No => {
+                let count = u64::try_from(lines.matches('\n').count()).unwrap_or_default();
+                self.not_shown += count;
+                counters.not_shown.fetch_add(count, Relaxed);
+                return;
+            }
+            Shown::Failed => {
+                counters.errors.fetch_add(1, Relaxed);
+            }
+            // The files go on, so nothing needs to be said.
+            Shown::Gone => {
+                counters.errors.fetch_add(1, Relaxed);
                 self.console = None;
             }
+        }
+        if self.not_shown > 0 {
+            let count = mem::take(&mut self.not_shown);
+            self.report("the console stood still: lines are in the files only", "not_shown", count);
         }
     }
 

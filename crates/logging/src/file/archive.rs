@@ -75,7 +75,7 @@ pub(crate) fn prune(folder: &Path, names: &[String], today: NaiveDate, retention
     let mut total = files.iter().map(|(.., bytes)| bytes).sum::<u64>().saturating_add(active);
     for (dated, path, bytes) in files {
         let is_old = oldest.is_some_and(|oldest| dated.day < oldest);
-        if is_old || retention.bytes.is_some_and(|max| total > max) {
+        if is_old || (bytes > 0 && retention.bytes.is_some_and(|max| total > max)) {
             match fs::remove_file(&path) {
                 Ok(()) => total = total.saturating_sub(bytes),
                 // Another process with the same folder was faster.
@@ -91,7 +91,8 @@ pub(crate) fn prune(folder: &Path, names: &[String], today: NaiveDate, retention
 pub(crate) fn compress(folder: &Path, names: &[String], stop: &AtomicBool) -> Vec<Failure> {
     let mut failures = Vec::new();
     let files = list(folder, names, &mut failures);
-    for (_, path, _) in files.into_iter().filter(|(dated, ..)| !dated.is_compressed) {
+    // An empty one is a name that the writer has just taken: what it renames to it now must not be deleted here.
+    for (_, path, _) in files.into_iter().filter(|(dated, _, bytes)| !dated.is_compressed && *bytes > 0) {
         if stop.load(Relaxed) {
             break;
         }

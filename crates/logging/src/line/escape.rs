@@ -23,10 +23,12 @@ pub(super) fn write(out: &mut String, within: Within, bytes_max: usize, text: fm
 
 /// As `write`, for text that is there already.
 pub(super) fn write_str(out: &mut String, within: Within, bytes_max: usize, text: &str) {
-    if text.len() <= bytes_max && first_suspect(text.as_bytes()).is_none() {
+    if text.len() <= bytes_max && is_plain(text.as_bytes()) {
         out.push_str(text);
         return;
     }
+    // What cannot fit need not be looked at; a character more than that still says that something was cut.
+    let text = text.get(..text.floor_char_boundary(bytes_max.saturating_add(4))).unwrap_or(text);
     let end = out.len().saturating_add(bytes_max);
     if (Escaper { out, within, end }).write_str(text).is_err() {
         out.push_str(super::CUT);
@@ -98,18 +100,29 @@ impl Write for Escaper<'_> {
     }
 }
 
-/// The place of the first suspect byte. Most text is plain ASCII, which is passed over eight bytes at a time.
+/// The place of the first suspect byte. It looks no further than that, because it is asked again behind each one.
 fn first_suspect(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * ONES;
     let (words, _) = bytes.as_chunks::<8>();
-    // A byte's high bit is set where it is (or, by a borrow from its neighbour, may be) below 0x20, of this value or not ASCII.
-    let below_space = |word: u64| word.wrapping_sub(0x20 * ONES) & !word;
-    let is = |word: u64, byte: u8| below(word ^ (u64::from(byte) * ONES));
-    let odd = |word: u64| (below_space(word) | is(word, b'"') | is(word, b'\\') | is(word, 0x7f) | word) & HIGH != 0;
-    let plain = words.iter().take_while(|word| !odd(u64::from_le_bytes(**word))).count() * 8;
+    let plain = words.iter().position(|word| marks(*word) != 0).unwrap_or(words.len()) * 8;
     let rest = bytes.get(plain..).unwrap_or_default();
     rest.iter().position(|byte| SUSPECTS.get(usize::from(*byte)) == Some(&true)).map(|at| plain + at)
+}
+
+/// Whether there is no suspect byte at all, as in most text: eight bytes at a time, the last eight of which may overlap.
+fn is_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else { return first_suspect(bytes).is_none() };
+    let (words, _) = bytes.as_chunks::<8>();
+    marks(*last) == 0 && words.iter().all(|word| marks(*word) == 0)
+}
+
+/// Not zero if one of the bytes is (or, by a borrow from its neighbour, may be) below 0x20, a quote, a backslash, DEL or not ASCII.
+fn marks(word: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let word = u64::from_le_bytes(word);
+    let below_space = word.wrapping_sub(0x20 * ONES) & !word;
+    let is = |byte: u8| below(word ^ (u64::from(byte) * ONES));
+    (below_space | is(b'"') | is(b'\\') | is(0x7f) | word) & HIGH
 }
 
 /// The same, looked up.
@@ -161,6 +174,9 @@ mod tests {
         let mut out = String::from("> ");
         write(&mut out, within, bytes_max, format_args!("{text}"));
         assert_eq!(out, format!("> {expected}"));
+        out.truncate(2);
+        write_str(&mut out, within, bytes_max, text);
+        assert_eq!(out, format!("> {expected}"));
     }
 
     #[test]
@@ -193,6 +209,9 @@ mod tests {
         check(Within::Quotes, 3, "abcd", "abc…[cut]");
         check(Within::Quotes, 3, "abé", "ab…[cut]");
         check(Within::Quotes, 3, "ab\n", "ab…[cut]");
+        check(Within::Quotes, 3, "abc😀😀", "abc…[cut]");
+        check(Within::Quotes, 12, "12345678\"0123", "12345678\\\"01…[cut]");
+        check(Within::Quotes, 20, "12345678901234\"", "12345678901234\\\"");
         check(Within::Quotes, 0, "", "");
     }
 

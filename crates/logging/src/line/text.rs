@@ -18,8 +18,12 @@ use crate::{
 /// The longest message. Arbitrary: some hundred screen lines.
 const MESSAGE_BYTES_MAX: usize = 16_384;
 
-/// The longest value of a field; the files have the whole. Arbitrary.
-const VALUE_BYTES_MAX: usize = 4_096;
+/// The longest value of a field; the files have the whole. Arbitrary: some screen lines.
+const VALUE_BYTES_MAX: usize = 1_024;
+
+/// A field that is left to the files: a screen full of frames hides what happened, and the panic hook before ours shows them
+/// to who wants to see them.
+const BACKTRACE: &str = "backtrace";
 
 /// What the last field may take beyond the others: its name, its value, their marks.
 const FIELD_BYTES_MAX: usize = 2 * VALUE_BYTES_MAX + 64;
@@ -106,7 +110,7 @@ impl Fields<'_> {
 
 impl<'kvs> VisitSource<'kvs> for Fields<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        self.write(key.as_str(), &value)
+        if key.as_str() == BACKTRACE { Ok(()) } else { self.write(key.as_str(), &value) }
     }
 }
 

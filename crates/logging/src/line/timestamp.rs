@@ -7,11 +7,13 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+use super::value;
+
 /// The last second of the year 9999.
 const LAST: u64 = 253_402_300_799;
 
 /// A time between 1970 and 9999, to the microsecond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Time {
     /// Whole seconds since 1970.
     pub(crate) seconds: u64,
@@ -62,23 +64,20 @@ impl Second {
     /// Appends `2026-11-22T20:02:39.123456Z` (RFC 3339).
     pub(super) fn write_full(&mut self, out: &mut String, at: Time) {
         out.push_str(self.text(at));
-        digits(out, at.micros, 100_000);
+        let micros = u64::from(at.micros);
+        value::write_pair(out, micros / 10_000);
+        value::write_pair(out, micros / 100);
+        value::write_pair(out, micros);
         out.push('Z');
     }
 
     /// Appends `20:02:39.123Z`.
     pub(super) fn write_clock(&mut self, out: &mut String, at: Time) {
         out.push_str(self.text(at).get("2026-11-22T".len()..).unwrap_or_default());
-        digits(out, at.micros / 1_000, 100);
+        let millis = u64::from(at.micros / 1_000);
+        value::write_integer(out, millis / 100);
+        value::write_pair(out, millis);
         out.push('Z');
-    }
-}
-
-/// Appends a number with leading zeros; `unit` is that of its first digit.
-fn digits(out: &mut String, number: u32, mut unit: u32) {
-    while unit > 0 {
-        out.push(char::from_digit(number / unit % 10, 10).unwrap_or('0'));
-        unit /= 10;
     }
 }
 

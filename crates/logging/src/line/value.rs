@@ -35,23 +35,30 @@ pub(super) fn write_str(out: &mut String, bytes_max: usize, text: &str) {
     out.push('"');
 }
 
-/// Appends a number, in a fraction of the time that the formatter takes.
-pub(super) fn write_integer(out: &mut String, mut number: u64) {
-    const DIGITS_MAX: usize = 20;
-    let mut digits = [b'0'; DIGITS_MAX];
-    let mut first = DIGITS_MAX - 1;
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b"0123456789".get(usize::try_from(number % 10).unwrap_or_default()).copied().unwrap_or(b'0');
-        number /= 10;
-        first = at;
-        if number == 0 {
-            break;
-        }
-    }
-    out.push_str(digits.get(first..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
+/// The numbers of two digits, one behind the other.
+const PAIRS: &str = "\
+0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+/// Appends a number below 100 with both its digits.
+pub(super) fn write_pair(out: &mut String, number: u64) {
+    let at = usize::try_from(number % 100).unwrap_or_default() * 2;
+    out.push_str(PAIRS.get(at..at + 2).unwrap_or_default());
 }
 
-/// Appends a number of few digits, as prices and durations are, in a quarter of the time; `false` for others.
+/// Appends a number, in a fraction of the time that the formatter takes.
+pub(super) fn write_integer(out: &mut String, number: u64) {
+    if number >= 100 {
+        write_integer(out, number / 100);
+        write_pair(out, number);
+    } else {
+        let at = usize::try_from(number).unwrap_or_default() * 2;
+        let start = if number < 10 { at + 1 } else { at };
+        out.push_str(PAIRS.get(start..at + 2).unwrap_or_default());
+    }
+}
+
+/// Appends a number of few digits, as prices and durations are, in a fraction of the time; `false` for others.
 ///
 /// What is written is the quotient of two integers that a float holds exactly, and dividing them gives the number back. So it
 /// is the shortest text that does.
@@ -63,21 +70,34 @@ pub(super) fn write_integer(out: &mut String, mut number: u64) {
 )]
 fn write_decimal(out: &mut String, value: f64) -> bool {
     const BOUND: f64 = 1e12;
-    for scale in [10_u64, 100, 1_000] {
-        let scaled = (value.abs() * scale as f64).round();
-        if scaled < BOUND && scaled / scale as f64 == value.abs() {
-            let whole = scaled as u64;
+    for (digits, scale) in [(1, 10_u64), (2, 100), (3, 1_000)] {
+        // The nearest integer, if there is one near: what is not is found out by the division.
+        let scaled = value.abs() * scale as f64 + 0.5;
+        if scaled >= BOUND {
+            return false;
+        }
+        let scaled = scaled as u64;
+        if scaled as f64 / scale as f64 == value.abs() {
             out.push_str(if value.is_sign_negative() { "-" } else { "" });
-            write_integer(out, whole / scale);
+            write_integer(out, scaled / scale);
             out.push('.');
-            let before = out.len();
-            write_integer(out, scale + whole % scale);
-            // The one in front holds the zeros.
-            out.remove(before);
+            let fraction = scaled % scale;
+            if digits != 2 {
+                write_digit(out, fraction * 10 / scale);
+            }
+            if digits != 1 {
+                write_pair(out, fraction);
+            }
             return true;
         }
     }
     false
+}
+
+/// Appends a number below 10.
+fn write_digit(out: &mut String, number: u64) {
+    let at = usize::try_from(number % 10).unwrap_or_default() * 2 + 1;
+    out.push_str(PAIRS.get(at..=at).unwrap_or_default());
 }
 
 struct Scalar<'a> {

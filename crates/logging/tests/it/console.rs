@@ -1,11 +1,14 @@
 //! What people and collectors see while the program runs.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::{Duration, Instant},
+};
 
 use log::{Level, Record, kv::Value};
 use trading_logging::{Console, Options};
 
-use crate::stage::{Stage, say};
+use crate::stage::{Stage, gate, say};
 
 #[track_caller]
 fn check(level: Level, colour: bool, fields: &[(&str, Value<'_>)], expected: &str) {
@@ -42,6 +45,7 @@ fn text_is_one_readable_line() {
             ("pair", Value::from("a=b")),
             ("quote", Value::from("\"")),
             ("none", Value::null()),
+            ("backtrace", Value::from("is for the files")),
         ],
         &format!(
             "05:06:07.089Z WARN  trading  {message}  agent_id=pelosi quantity=5 price=12.5 paper=true \
@@ -90,6 +94,42 @@ fn by_default_the_console_is_left_alone() {
     say(&*logger, Level::Error, "app", "one");
     assert!(logging.shutdown());
     assert_eq!((stage.console.text(), stage.complaints.text()), (String::new(), String::new()));
+}
+
+#[test]
+fn a_console_that_stands_still_holds_up_neither_the_files_nor_who_logs() {
+    assert_eq!(Options::at("logs").console_wait, Duration::from_secs(1));
+    let stage = Stage::new();
+    let (console, arrivals, open) = gate();
+    let options = Options {
+        console: Console::Text,
+        console_wait: Duration::from_millis(1),
+        queue_lines: 2,
+        repeats_max: None,
+        ..stage.options()
+    };
+    let (logging, logger) = stage.builder(options).console_writer(console).build().unwrap();
+    say(&*logger, Level::Error, "app", "in hand");
+    arrivals.recv().unwrap();
+    // More than the queue holds, and none of them may be dropped. The control: tests of the queue, which wait for the console.
+    (0..10).for_each(|number| say(&*logger, Level::Warn, "trading", &format!("trade {number}")));
+    assert!(logging.flush());
+    assert_eq!(stage.messages("trading.log").len(), 10);
+    let statistics = logging.statistics();
+    assert_eq!((statistics.lines_not_shown, statistics.lines_dropped, statistics.write_errors), (10, 0, 0));
+
+    drop(open);
+    let given_up = Instant::now() + Duration::from_secs(60);
+    let notice = "WARN  trading_logging  the console stood still: lines are in the files only  not_shown=";
+    let mut shown = String::new();
+    while !shown.contains(notice) {
+        assert!(Instant::now() < given_up, "{shown}");
+        say(&*logger, Level::Warn, "app", "again");
+        assert!(logging.flush());
+        shown.extend(arrivals.try_iter());
+    }
+    assert!(shown.contains("app  again\n") && !shown.contains("trade 9"), "{shown}");
+    assert!(stage.read("trading_automation.log").contains(r#","not_shown":"#));
 }
 
 #[test]

@@ -162,6 +162,12 @@ fn whatever_the_text_a_line_is_one_json_object_that_gives_it_back() {
         assert_eq!(json["message"], text);
         assert_eq!(json[text], text);
     }
+    // The control: not escaped, a text breaks out of its value.
+    let forged = "a\",\"level\":\"ERROR";
+    let naive: Json = serde_json::from_str(&format!(r#"{{"level":"INFO","message":"{forged}"}}"#)).unwrap();
+    assert_eq!(naive["level"], "ERROR");
+    let written: Json = serde_json::from_str(&logged(forged, &[])).unwrap();
+    assert_eq!((&written["level"], &written["message"]), (&"INFO".into(), &forged.into()));
 }
 
 #[test]

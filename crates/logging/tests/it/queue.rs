@@ -5,10 +5,7 @@ use std::{thread, time::Duration};
 use log::{Level, LevelFilter, kv::Value};
 use trading_logging::{Console, Options};
 
-use crate::stage::{Stage, gate, messages, say, say_with};
-
-/// Longer than any test takes: what needs this long does not happen.
-const NEVER: Duration = Duration::from_secs(3_600);
+use crate::stage::{NEVER, Stage, gate, messages, say, say_with};
 
 #[test]
 fn a_full_queue_drops_and_counts_what_it_may_and_keeps_the_rest() {

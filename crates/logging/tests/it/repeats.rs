@@ -138,3 +138,38 @@ fn the_longest_line_still_fits_when_it_says_that_it_was_repeated() {
     assert!(last.len() < 65_536, "{}", last.len());
     assert!(last.ends_with(r#","repeated":99}"#));
 }
+
+#[test]
+fn what_is_folded_takes_no_more_memory_than_the_options_allow() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(Options { queue_bytes: 65_536, ..options(&stage, 1) });
+    for flood in 0..3 {
+        let message = format!("{flood}{}", "x".repeat(30_000));
+        (0..3).for_each(|_| say(&*logger, Level::Warn, "app", &message));
+    }
+    assert!(logging.flush());
+    // The third would not have fitted beside the others.
+    assert_eq!(logging.statistics().lines_folded, 4);
+    assert_eq!(lines_of(&stage), 1 + 1 + 3 + 2);
+    // What was told makes room again.
+    (0..3).for_each(|_| say(&*logger, Level::Warn, "app", &"y".repeat(60_000)));
+    assert!(logging.flush());
+    assert_eq!(logging.statistics().lines_folded, 6);
+}
+
+#[test]
+fn ordinary_traffic_lets_no_flood_through() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(options(&stage, 10));
+    for number in 0..10_000 {
+        say(&*logger, Level::Info, "app", "flood");
+        say_with(&*logger, Level::Warn, "app", "ordinary", &[("number", Value::from(number))]);
+    }
+    assert!(logging.flush());
+    let said = stage.messages("trading_automation.log");
+    assert_eq!(said.iter().filter(|message| *message == "ordinary").count(), 10_000);
+    let floods = said.iter().filter(|message| *message == "flood").count();
+    // A few more than ten and what tells of the rest, where the first ones gave way.
+    assert!(floods < 100, "{floods}");
+    assert!(logging.statistics().lines_folded > 9_900);
+}

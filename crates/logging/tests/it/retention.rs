@@ -164,6 +164,20 @@ fn dated_files_are_compressed_when_asked() {
 }
 
 #[test]
+fn a_name_that_was_taken_for_a_file_is_neither_compressed_nor_deleted_before_its_time() {
+    // The writer takes a name by an empty file and then renames to it: what compresses or deletes by that name could take the whole.
+    let stage = Stage::new();
+    stage.put("api.2026-03-03.log", "");
+    stage.put("api.2026-01-03.log", "");
+    stage.put("trading.2026-03-03.log", "x");
+    let options = Options { gzip: true, retention_bytes: Some(0), ..stage.options() };
+    let (logging, _logger) = stage.start(options);
+    assert!(logging.shutdown());
+    let dated: Vec<String> = stage.files().into_iter().filter(|file| file.contains("2026")).collect();
+    assert_eq!(dated, ["api.2026-03-03.log"]);
+}
+
+#[test]
 fn a_death_at_any_step_of_the_compression_loses_nothing_and_repeats_nothing() {
     let content = old("2026-03-03", "a");
     let whole = {

@@ -172,6 +172,12 @@ fn days_of_23_and_of_25_hours_are_one_file_each() {
         ],
         &[(".2026-03-07", 1), (".2026-03-08", 3), ("", 1)],
     );
+    // The control: by an offset that stays the same, the day would have an hour more.
+    check_days(
+        Tz::Etc__GMTPlus5,
+        &["2026-03-08T04:59:59Z", "2026-03-08T05:00:00Z", "2026-03-09T03:59:59Z", "2026-03-09T04:00:00Z"],
+        &[(".2026-03-07", 1), ("", 3)],
+    );
     // From 04:00 to 05:00 the next day; the hour from one to two comes twice.
     check_days(
         new_york,

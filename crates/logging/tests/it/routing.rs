@@ -1,9 +1,11 @@
 //! Which line stands in which file, and which options are refused.
 
-use log::{Level, LevelFilter, Record, kv::Value};
+use std::sync::{Arc, Mutex};
+
+use log::{Level, LevelFilter, Log, Metadata, Record, kv::Value};
 use trading_logging::{Error, Options};
 
-use crate::stage::{Stage, say};
+use crate::stage::{Stage, say, say_with};
 
 const FILES: [&str; 5] = ["agents.log", "api.log", "performance.log", "trading.log", "trading_automation.log"];
 
@@ -122,4 +124,31 @@ fn the_smallest_options_work() {
     }
     assert!(logging.shutdown());
     assert_eq!(stage.messages("trading_automation.log").len(), 10);
+}
+
+#[test]
+fn a_route_of_fern_gets_the_same_records_with_their_fields() {
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<String>>>);
+    impl Log for Kept {
+        fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+            true
+        }
+        fn log(&self, record: &Record<'_>) {
+            let ticker = record.key_values().get("ticker".into()).map(|value| value.to_string());
+            self.0.lock().expect("no panic").push(format!("{} {ticker:?}", record.args()));
+        }
+        fn flush(&self) {}
+    }
+    let (stage, kept) = (Stage::new(), Kept::default());
+    let of_trading = trading_logging::fern::Dispatch::new()
+        .filter(|metadata| metadata.target() == "trading")
+        .chain(Box::new(kept.clone()) as Box<dyn Log>);
+    let (logging, logger) = stage.builder(stage.options()).also(of_trading).build().unwrap();
+    say_with(&*logger, Level::Info, "trading", "filled", &[("ticker", Value::from("NVDA"))]);
+    say(&*logger, Level::Debug, "trading", "below the level");
+    say(&*logger, Level::Info, "app", "of no interest");
+    assert!(logging.flush());
+    assert_eq!(*kept.0.lock().unwrap(), [r#"filled Some("NVDA")"#]);
+    assert_eq!(stage.messages("trading_automation.log"), ["filled", "of no interest"]);
 }

@@ -9,7 +9,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use chrono::{DateTime, Utc};
@@ -19,6 +19,9 @@ use trading_logging::{Builder, Logging, Options};
 
 /// The time at which every stage starts.
 pub(crate) const START: &str = "2026-03-04T05:06:07.089012Z";
+
+/// Longer than any test takes: what needs this long does not happen.
+pub(crate) const NEVER: Duration = Duration::from_secs(3_600);
 
 pub(crate) struct Stage {
     folder: TempDir,
@@ -46,7 +49,8 @@ impl Stage {
     }
 
     pub(crate) fn options(&self) -> Options {
-        Options::at(self.folder.path().join("logs"))
+        // A console that stands still holds the writer up: that is how the tests do it.
+        Options { console_wait: NEVER, ..Options::at(self.folder.path().join("logs")) }
     }
 
     pub(crate) fn builder(&self, options: Options) -> Builder {
