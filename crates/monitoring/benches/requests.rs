@@ -26,14 +26,24 @@ const SERIES: usize = 1_000;
 
 fn main() {
     let bare = Bare::start(1_024, "{\"message\":\"pong\"}\n".into());
-    let server = server();
-    let paths = [("/ping", 0.9), ("/ready", 0.8), ("/health", 0.8), ("/live", 0.9)];
+    let (server, hanging) = (server(false), server(true));
+    // With a check that hangs, and without.
+    let hung = |path| (&hanging, path, 0.8);
+    let well = |path, least| (&server, path, least);
+    let paths = [
+        well("/ping", 0.9),
+        well("/ready", 0.8),
+        well("/health", 0.8),
+        well("/live", 0.9),
+        hung("/ready"),
+        hung("/health"),
+    ];
     let mut ratios = vec![Vec::new(); paths.len()];
     let mut rates = vec![Vec::new(); paths.len()];
     let mut base_rates = Vec::new();
     rate(bare.address, "/ping", ROUND);
     for _ in 0..ROUNDS {
-        for ((path, _), (ratios, rates)) in paths.iter().zip(ratios.iter_mut().zip(&mut rates)) {
+        for ((server, path, _), (ratios, rates)) in paths.iter().zip(ratios.iter_mut().zip(&mut rates)) {
             let before = rate(bare.address, "/ping", ROUND / 2);
             let ours = rate(server.address(), path, ROUND);
             let base = f64::midpoint(before, rate(bare.address, "/ping", ROUND / 2));
@@ -43,9 +53,10 @@ fn main() {
         }
     }
     println!("hyper alone: {:.0} requests/s", median(&mut base_rates));
-    for ((path, least), (mut ratios, mut rates)) in paths.into_iter().zip(ratios.into_iter().zip(rates)) {
+    for ((of, path, least), (mut ratios, mut rates)) in paths.into_iter().zip(ratios.into_iter().zip(rates)) {
+        let hangs = if std::ptr::eq(of, &hanging) { ", while a check hangs" } else { "" };
         println!(
-            "{path:8} {:.0} requests/s, {:.2} of hyper alone (at least {least})",
+            "{path:8} {:.0} requests/s, {:.2} of hyper alone (at least {least}){hangs}",
             median(&mut rates),
             median(&mut ratios)
         );
@@ -60,13 +71,23 @@ fn main() {
     });
 }
 
-fn server() -> Server {
+/// With ten components, of which one hangs or none.
+fn server(hangs: bool) -> Server {
     let check = |number: u32| {
         Check::new(format!("component-{number}"), move || Outcome::healthy("answers").detail("trades", number))
             .every(Duration::from_secs(1))
             .critical(number.is_multiple_of(2))
     };
-    let health = Health::start((0..10).map(check)).expect("starts");
+    let last = Check::new("last", move || {
+        if hangs {
+            loop {
+                std::thread::park();
+            }
+        }
+        Outcome::healthy("answers").detail("trades", 9)
+    });
+    let last = last.every(Duration::from_secs(1)).timeout(Duration::from_millis(100));
+    let health = Health::start((0..9).map(check).chain([last])).expect("starts");
     assert!(health.wait_first(Duration::from_secs(60)));
     start(Metrics::default(), health)
 }
