@@ -33,7 +33,7 @@ enum Run {
 }
 
 /// The quick ones first.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", what: "the layout of the code", run: Run::Cargo(&["fmt", "--all", "--check"]) },
     Step {
         name: "deny",
@@ -70,6 +70,11 @@ const STEPS: [Step; 10] = [
         name: "test-resilience",
         what: "its tests, with all features",
         run: Run::Cargo(&["test", "--package", "trading-resilience", "--all-features", "--locked"]),
+    },
+    Step {
+        name: "test-monitoring",
+        what: "its tests, with all features, a browser and promtool",
+        run: Run::Task(test_monitoring),
     },
     Step {
         name: "test-storage",
@@ -129,6 +134,18 @@ fn carry_out(run: &Run) -> anyhow::Result<Option<String>> {
             Ok((!skipped.is_empty()).then(|| skipped.join("; ")))
         }
     }
+}
+
+/// Its tests say what they skip, for want of a browser for example; others have the same to say when they are asked.
+fn test_monitoring() -> anyhow::Result<String> {
+    let test = ["test", "--package", "trading-monitoring", "--all-features", "--locked", "--", "--nocapture"];
+    let said = process::output(&mut cargo(&test))?;
+    let told = said.lines().filter(|line| line.starts_with("test result: ") || line.contains("skipped: "));
+    // Behind the name of the test, where that was printed first.
+    Ok(told
+        .map(|line| line.find("skipped: ").and_then(|at| line.get(at..)).unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n"))
 }
 
 fn cargo(words: &[&str]) -> Command {

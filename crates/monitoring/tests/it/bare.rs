@@ -49,7 +49,10 @@ async fn serve(listener: TcpListener, connections_max: usize, body: Bytes) {
                 let body = body.clone();
                 async move { Ok::<_, Infallible>(Response::new(Full::new(body))) }
             });
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
+            // As ours: who has said everything may still listen.
+            let mut http = http1::Builder::new();
+            http.half_close(true);
+            drop(http.serve_connection(TokioIo::new(stream), answer).await);
             drop(place);
         });
     }
