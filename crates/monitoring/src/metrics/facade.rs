@@ -52,7 +52,7 @@ impl Recorder for Metrics {
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> ::metrics::Histogram {
-        let rendered = name::metric(key.name(), Timing::ENDING);
+        let rendered = rendered::<Timing>(key.name());
         let described = self.read().described(&rendered).and_then(|described| described.seconds);
         match described.or(is_of_seconds(key.name()).then_some(1.0)) {
             Some(seconds) => {
@@ -67,11 +67,17 @@ impl Recorder for Metrics {
 impl Metrics {
     fn note<T: Instrument>(&self, key: &KeyName, unit: Option<Unit>, description: SharedString) {
         let help = registry::shortened(description.into_owned().into());
-        self.write().describe(&name::metric(key.as_str(), T::ENDING), |described| {
+        self.write().describe(&rendered::<T>(key.as_str()), |described| {
             described.help = help;
             described.seconds = unit.as_ref().and_then(seconds);
         });
     }
+}
+
+fn rendered<T: Instrument>(name: &str) -> String {
+    let mut text = String::new();
+    name::metric(&mut text, name, T::ENDING);
+    text
 }
 
 fn is_of_seconds(name: &str) -> bool {

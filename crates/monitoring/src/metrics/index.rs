@@ -63,3 +63,24 @@ impl Index {
         &self.shards.get(place).expect("a remainder is below what it is of").0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::samples::Clock;
+
+    #[test]
+    fn each_of_many_is_found_as_what_it_is() {
+        let index = Index::default();
+        let counters: Vec<Counter> = (0..2_000).map(|_| Counter::new(0, Clock::start())).collect();
+        for (number, counter) in counters.iter().enumerate() {
+            index.insert(&number.to_string(), counter);
+            counter.increment(number as u64);
+        }
+        for number in 0..2_000 {
+            let found = index.get::<Counter>(&number.to_string()).map(|counter| counter.value());
+            assert_eq!(found, Some(number));
+        }
+        assert!(index.get::<Gauge>("7").is_none() && index.get::<Counter>("2000").is_none());
+    }
+}

@@ -8,19 +8,18 @@ use std::ops::Range;
 
 use super::labels::Labels;
 
-/// A metric's name, with its kind's ending.
-pub(super) fn metric<'a>(name: &'a str, ending: &str) -> Cow<'a, str> {
-    let valid = sanitised(name, |byte| byte == b':');
-    if valid.ends_with(ending) { valid } else { Cow::Owned(valid.into_owned() + ending) }
+/// Writes a metric's name, with its kind's ending.
+pub(super) fn metric(text: &mut String, name: &str, ending: &str) {
+    text.push_str(&sanitised(name, |byte| byte == b':'));
+    if !text.ends_with(ending) {
+        text.push_str(ending);
+    }
 }
 
 /// A metric's name, with its kind's ending, and behind it the labels, as in `orders_total{side="buy"`; and where the name ends.
 pub(super) fn key(name: &str, ending: &str, labels: &(impl Labels + ?Sized)) -> (String, usize) {
     let mut text = String::with_capacity(128);
-    text.push_str(&sanitised(name, |byte| byte == b':'));
-    if !text.ends_with(ending) {
-        text.push_str(ending);
-    }
+    metric(&mut text, name, ending);
     let name_end = text.len();
     text.push('{');
     write_all(&mut text, labels);
@@ -140,7 +139,9 @@ mod tests {
 
     #[track_caller]
     fn check_metric(name: &str, ending: &str, expected: &str) {
-        assert_eq!(metric(name, ending), expected);
+        let mut text = String::new();
+        metric(&mut text, name, ending);
+        assert_eq!(text, expected);
     }
 
     #[track_caller]

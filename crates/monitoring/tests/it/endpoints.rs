@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use trading_monitoring::{Check, Outcome, Phase, Status, UsageLimits};
 
-use crate::client::{Fixture, NEVER, Reply, options};
+use crate::client::{Fixture, NEVER, options};
 
 fn fixed(name: &str, status: Status) -> Check {
     Check::new(name, move || Outcome::new(status, "as it was told").detail("rows", 7)).every(NEVER)
@@ -172,49 +170,6 @@ fn the_metrics_page_has_the_programs_metrics_and_those_of_the_process() {
     has("# HELP system_disk_free_bytes Free space of the data folder's file system.");
     let resident = reply.body.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes ")).unwrap();
     assert!(resident.parse::<f64>().unwrap() > 100_000.0, "{resident}");
-}
-
-/// What a page of metrics says is what Prometheus' own tool takes. Skipped, with a word, where that is not installed.
-#[test]
-fn the_metrics_page_is_read_by_promtool() {
-    let fixture = Fixture::new([]);
-    let nasty = "a\\b \"quoted\"\nand {more}, größe";
-    fixture.metrics.describe("orders_total", nasty);
-    fixture.metrics.counter("orders", &[("side", nasty), ("9", "")]).increment(2);
-    fixture.metrics.record_execution_time(nasty, Duration::from_millis(7));
-    fixture.metrics.distribution("answer_bytes", &[]).record(1e12);
-    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -0.0] {
-        fixture.metrics.gauge("level", &[("of", value.to_string().as_str())]).set(value);
-    }
-    let text = fixture.get("/metrics").body;
-    let Ok(mut promtool) =
-        Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()
-    else {
-        println!("skipped: promtool is not installed (Debian's package prometheus has it)");
-        return;
-    };
-    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    // 3 is for what it would rather have otherwise: a description of each, for example.
-    assert!(matches!(output.status.code(), Some(0 | 3)), "{said}\n{text}");
-    let complaints: Vec<&str> = said.lines().filter(|line| !line.ends_with("no help text")).collect();
-    assert_eq!(complaints, [""; 0]);
-}
-
-#[test]
-fn the_metrics_page_is_openmetrics_for_who_asks_for_it() {
-    let fixture = Fixture::new([]);
-    fixture.metrics.counter("orders", &[("side", "buy")]).increment(2);
-    let mut stream = fixture.connect();
-    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: test\r\nAccept: {accept}\r\nConnection: close\r\n\r\n").unwrap();
-    let reply = Reply::read(stream);
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    assert_eq!((reply.status, reply.header("content-type")), (200, Some(kind)));
-    assert!(reply.body.contains("# TYPE orders counter\norders_total{side=\"buy\"} 2\n"), "{}", reply.body);
-    assert!(reply.body.ends_with("\n# EOF\n"));
-    assert!(fixture.get("/metrics?format=openmetrics").body.ends_with("\n# EOF\n"));
 }
 
 #[test]

@@ -10,6 +10,7 @@
 mod access;
 mod bare;
 mod browser;
+mod checks;
 mod chromium;
 mod client;
 mod embedded;
@@ -21,6 +22,8 @@ mod facade;
 mod health;
 mod hostile;
 mod metrics;
+mod metrics_page;
 mod pages;
 mod server;
 mod system;
+mod transitions;
