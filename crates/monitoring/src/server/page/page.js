@@ -179,13 +179,19 @@
     }));
   }
 
+  // A processor that is busy does its work; memory and disk that are full are the end of it.
+  function level(name, part) {
+    if (part < (name === "Processors" ? 95 : 85)) return "well";
+    return part < 95 || name === "Processors" ? "high" : "full";
+  }
+
   function updateMeter(card, { name, percent, says, at }) {
     const [, number, meter, , quiet] = card.children;
     set(number, percent === null ? "–" : figure(percent, "percent"));
     const part = percent === null ? 0 : Math.max(0, Math.min(100, percent));
     attribute(meter, "aria-valuenow", part.toFixed(0));
     meter.firstChild.style.width = `${part.toFixed(1)}%`;
-    attribute(meter.firstChild, "data-level", part >= 95 ? "full" : part >= 85 ? "high" : "well");
+    attribute(meter.firstChild, "data-level", level(name, part));
     set(quiet, says);
     const points = past[name] || (past[name] = []);
     if (percent !== null && (!points.length || points[points.length - 1][0] < at)) points.push([at, percent]);

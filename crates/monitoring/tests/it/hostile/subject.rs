@@ -88,10 +88,11 @@ fn ten_thousand_idle_connections_keep_nobody_waiting() {
         return;
     }
     let Some(subject) = Subject::start(1_024) else { return };
-    // What it takes without them: more than usual where the machine has other things to do.
+    // What it takes without them: more than usual where the machine has other things to do, and then many times that, since
+    // a hundred connections stand before each.
     let mut alone: Vec<Duration> = (0..50).map(|_| subject.get("/live").1).collect();
     alone.sort();
-    let limit = Duration::from_millis(100).max(5 * alone[47]);
+    let limit = Duration::from_millis(100).max(20 * alone[47]);
     let before = subject.descriptors();
     let mut idle = Vec::with_capacity(connections);
     let mut waits = Vec::new();
@@ -141,7 +142,7 @@ fn without_descriptors_it_makes_do_with_those_it_has() {
     waits.sort();
     println!("200 connections with 40 descriptors; /live: median {:?}, longest {:?}", waits[10], waits[19]);
     // Nobody waits for the time-outs of the others, which are 5 s.
-    assert!(waits[10] < Duration::from_secs(2), "half of them waited for {:?}", waits[10]);
+    assert!(waits[17] < Duration::from_secs(2), "one of ten waited for {:?} at least", waits[17]);
     drop(idle);
     subject.gives_back(before);
     assert_eq!(subject.get("/live").0, 200);
