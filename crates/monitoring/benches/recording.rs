@@ -51,15 +51,24 @@ fn main() {
     let gauge = ours.gauge("level", &[]);
     println!("a gauge's handle     {:6.1} ns", median(&mut rounds(|| time(|| gauge.set(1.5)))));
 
-    let handles: Vec<Timing> = ["x", "y"].map(|of| ours.timing("scale", &[("of", of)])).into();
-    scale("handles", |thread| {
-        let handle = handles.get(thread).expect("one a thread");
-        move || handle.record(duration())
-    });
-    scale("by name", |thread| {
-        let (ours, operation) = (&ours, OPERATIONS.get(thread).expect("one a thread"));
-        move || ours.record_execution_time(operation, duration())
-    });
+    // Of one program's metrics, and as a control each of its own, which share nothing: so much the machine allows.
+    let metrics = [Metrics::default(), Metrics::default()];
+    for (which, shared) in [("of the same metrics", true), ("each of its own (control)", false)] {
+        let of = |thread: usize| metrics.get(if shared { 0 } else { thread }).expect("one a thread");
+        let handles: Vec<Timing> = ["x", "y"]
+            .into_iter()
+            .enumerate()
+            .map(|(thread, name)| of(thread).timing("scale", &[("of", name)]))
+            .collect();
+        scale("handles", which, |thread| {
+            let handle = handles.get(thread).expect("one a thread");
+            move || handle.record(duration())
+        });
+        scale("by name", which, |thread| {
+            let (metrics, operation) = (of(thread), OPERATIONS.get(thread).expect("one a thread"));
+            move || metrics.record_execution_time(operation, duration())
+        });
+    }
 }
 
 fn duration() -> Duration {
@@ -101,7 +110,7 @@ fn compare(
 }
 
 /// How much more two threads on different series do than one.
-fn scale<F: FnMut() + Send>(what: &str, call: impl Fn(usize) -> F) {
+fn scale<F: FnMut() + Send>(what: &str, which: &str, call: impl Fn(usize) -> F) {
     let rate = |threads: usize| {
         let start = Barrier::new(threads);
         let (call, start) = (&call, &start);
@@ -120,7 +129,7 @@ fn scale<F: FnMut() + Send>(what: &str, call: impl Fn(usize) -> F) {
         took.iter().map(|nanos| 1.0 / nanos).sum::<f64>()
     };
     let mut ratios = rounds(|| rate(2) / rate(1));
-    println!("two threads, {what:8} {:.2} times as many as one", median(&mut ratios));
+    println!("two threads, {what}, {which}: {:.2} times as many as one", median(&mut ratios));
 }
 
 fn median(figures: &mut [f64]) -> f64 {
