@@ -25,14 +25,15 @@ impl Bare {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("binds");
         let address = listener.local_addr().expect("has an address");
         let (stop, stopped) = oneshot::channel();
-        std::thread::spawn(move || {
+        let serve = move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
                     () = serve(listener, connections_max, body) => {}
                 }
             });
-        });
+        };
+        std::thread::Builder::new().name("bare-http".into()).spawn(serve).expect("starts");
         Self { address, _stop: stop }
     }
 }
