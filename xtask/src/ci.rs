@@ -139,13 +139,10 @@ fn carry_out(run: &Run) -> anyhow::Result<Option<String>> {
 /// Its tests say what they skip, for want of a browser for example; others have the same to say when they are asked.
 fn test_monitoring() -> anyhow::Result<String> {
     let test = ["test", "--package", "trading-monitoring", "--all-features", "--locked", "--", "--nocapture"];
-    let said = process::output(&mut cargo(&test))?;
-    let told = said.lines().filter(|line| line.starts_with("test result: ") || line.contains("skipped: "));
-    // Behind the name of the test, where that was printed first.
-    Ok(told
-        .map(|line| line.find("skipped: ").and_then(|at| line.get(at..)).unwrap_or(line))
-        .collect::<Vec<_>>()
-        .join("\n"))
+    let told = process::told(&mut cargo(&test))?;
+    // Behind the name of a test, where that was printed first.
+    let skipped = told.lines().filter_map(|line| line.get(line.find("skipped: ")?..));
+    Ok(skipped.collect::<Vec<_>>().join("\n"))
 }
 
 fn cargo(words: &[&str]) -> Command {
