@@ -33,7 +33,7 @@ enum Run {
 }
 
 /// The quick ones first.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "fmt", what: "the layout of the code", run: Run::Cargo(&["fmt", "--all", "--check"]) },
     Step {
         name: "deny",
@@ -88,6 +88,11 @@ const STEPS: [Step; 11] = [
             "correlation",
             "installed",
         ]),
+    },
+    Step {
+        name: "test-monitoring",
+        what: "its tests, with all features, a browser and promtool",
+        run: Run::Task(test_monitoring),
     },
     Step {
         name: "test-storage",
@@ -147,6 +152,15 @@ fn carry_out(run: &Run) -> anyhow::Result<Option<String>> {
             Ok((!skipped.is_empty()).then(|| skipped.join("; ")))
         }
     }
+}
+
+/// Its tests say what they skip, for want of a browser for example; others have the same to say when they are asked.
+fn test_monitoring() -> anyhow::Result<String> {
+    let test = ["test", "--package", "trading-monitoring", "--all-features", "--locked", "--", "--nocapture"];
+    let told = process::told(&mut cargo(&test))?;
+    // Behind the name of a test, where that was printed first.
+    let skipped = told.lines().filter_map(|line| line.get(line.find("skipped: ")?..));
+    Ok(skipped.collect::<Vec<_>>().join("\n"))
 }
 
 fn cargo(words: &[&str]) -> Command {

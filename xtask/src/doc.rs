@@ -38,10 +38,26 @@ pub(crate) fn build() -> anyhow::Result<String> {
     let target = metadata.get("target_directory").and_then(Value::as_str).context("cargo names no target folder")?;
     let folder = Path::new(target).join("doc");
     fs::write(folder.join("index.html"), ENTRY)?;
+    pictures(checkout(), &folder)?;
     let page = fs::read_to_string(folder.join("trading_app/index.html")).context("the app has no page")?;
     let missing = missing(&page, &libraries(&metadata));
     anyhow::ensure!(missing.is_empty(), "the app's page has no link to {}", missing.join(", "));
     Ok(format!("well: {}", folder.join("index.html").display()))
+}
+
+/// Lays the pictures of each crate beside its page, where the README that the page is made of says that they are.
+fn pictures(root: &Path, folder: &Path) -> anyhow::Result<()> {
+    for file in fs::read_dir(root.join("crates"))? {
+        let krate = file?.path();
+        let name = krate.file_name().context("a crate has a name")?.to_string_lossy();
+        for file in fs::read_dir(&krate)? {
+            let file = file?;
+            if file.path().extension().is_some_and(|end| end == "png") {
+                fs::copy(file.path(), folder.join(format!("trading_{name}")).join(file.file_name()))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn cargo() -> Command {
@@ -65,6 +81,22 @@ fn missing(page: &str, libraries: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pictures_of_a_crate_lie_beside_its_page() {
+        let root = tempfile::tempdir().expect("a folder");
+        let (krate, folder) = (root.path().join("crates/some"), root.path().join("doc"));
+        for made in [&krate, &folder.join("trading_some")] {
+            fs::create_dir_all(made).expect("is made");
+        }
+        for file in ["page.png", "README.md"] {
+            fs::write(krate.join(file), file).expect("is written");
+        }
+        pictures(root.path(), &folder).expect("are copied");
+        let copied: Vec<_> = fs::read_dir(folder.join("trading_some")).expect("is there").collect();
+        assert_eq!(copied.len(), 1);
+        assert_eq!(fs::read(folder.join("trading_some/page.png")).expect("is there"), b"page.png");
+    }
 
     #[test]
     fn a_crate_that_the_first_page_does_not_lead_to_is_found() {

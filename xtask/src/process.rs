@@ -1,8 +1,13 @@
 //! Other programs, run by the tasks.
 
-use std::process::{Command, ExitStatus, Stdio};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, ExitStatus, Stdio},
+};
 
 use anyhow::{Context as _, bail};
+
+use crate::say;
 
 /// Runs a program to its end, with our output as its own.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
@@ -15,6 +20,20 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {}", shown(command)))?;
     well(command, output.status)?;
     String::from_utf8(output.stdout).with_context(|| format!("{} does not speak UTF-8", shown(command)))
+}
+
+/// Runs a program to its end, and returns what it says on standard output, which is shown as it comes.
+pub(crate) fn told(command: &mut Command) -> anyhow::Result<String> {
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot run {}", shown(command)))?;
+    let mut text = String::new();
+    for line in child.stdout.take().into_iter().flat_map(|said| BufReader::new(said).lines()) {
+        let line = line?;
+        say(&line);
+        text.push_str(&line);
+        text.push('\n');
+    }
+    well(command, child.wait()?)?;
+    Ok(text)
 }
 
 /// If a program is installed: it answers the question for its version.

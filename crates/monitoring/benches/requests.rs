@@ -1,6 +1,7 @@
 //! How many requests a second are answered, as ratios to hyper alone in the same run: `cargo bench -p trading-monitoring --bench
 //! requests`. Asked over 16 connections from one thread, answered by another; rounds of each take turns, and the median of
-//! their ratios counts, for the figures of a machine differ from minute to minute.
+//! their ratios counts, for the figures of a machine differ from minute to minute. The time that the answering thread was on a
+//! processor depends less on what else the machine does.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -26,28 +27,42 @@ const SERIES: usize = 1_000;
 
 fn main() {
     let bare = Bare::start(1_024, "{\"message\":\"pong\"}\n".into());
-    let server = server();
-    let paths = [("/ping", 0.9), ("/ready", 0.8), ("/health", 0.8), ("/live", 0.9)];
-    let mut ratios = vec![Vec::new(); paths.len()];
-    let mut rates = vec![Vec::new(); paths.len()];
+    let (server, hanging) = (server(false), server(true));
+    // With a check that hangs, and without.
+    let hung = |path| (&hanging, path, 0.8);
+    let well = |path, least| (&server, path, least);
+    let paths = [
+        well("/ping", 0.9),
+        well("/ready", 0.8),
+        well("/health", 0.8),
+        well("/live", 0.9),
+        hung("/ready"),
+        hung("/health"),
+    ];
+    let mut rounds = vec![[(); 3].map(|()| Vec::new()); paths.len()];
     let mut base_rates = Vec::new();
-    rate(bare.address, "/ping", ROUND);
+    let of_bare = |during| rate(bare.address, "/ping", during, "bare-http");
+    of_bare(ROUND);
     for _ in 0..ROUNDS {
-        for ((path, _), (ratios, rates)) in paths.iter().zip(ratios.iter_mut().zip(&mut rates)) {
-            let before = rate(bare.address, "/ping", ROUND / 2);
-            let ours = rate(server.address(), path, ROUND);
-            let base = f64::midpoint(before, rate(bare.address, "/ping", ROUND / 2));
-            ratios.push(ours / base);
-            rates.push(ours);
+        for ((server, path, _), [ratios, rates, costs]) in paths.iter().zip(&mut rounds) {
+            let before = of_bare(ROUND / 2);
+            let ours = rate(server.address(), path, ROUND, "monitoring-http");
+            let after = of_bare(ROUND / 2);
+            let base = f64::midpoint(before.a_second, after.a_second);
+            ratios.push(ours.a_second / base);
+            rates.push(ours.a_second);
+            costs.push(ours.cost / f64::midpoint(before.cost, after.cost));
             base_rates.push(base);
         }
     }
     println!("hyper alone: {:.0} requests/s", median(&mut base_rates));
-    for ((path, least), (mut ratios, mut rates)) in paths.into_iter().zip(ratios.into_iter().zip(rates)) {
+    for ((of, path, least), [mut ratios, mut rates, mut costs]) in paths.into_iter().zip(rounds) {
+        let hangs = if std::ptr::eq(of, &hanging) { ", while a check hangs" } else { "" };
         println!(
-            "{path:8} {:.0} requests/s, {:.2} of hyper alone (at least {least})",
+            "{path:8} {:.0} requests/s, {:.2} of hyper alone (at least {least}), with {:.2} times its processor time{hangs}",
             median(&mut rates),
-            median(&mut ratios)
+            median(&mut ratios),
+            median(&mut costs)
         );
     }
     metrics("of all kinds", |metrics, labels, number| match number % 3 {
@@ -60,13 +75,23 @@ fn main() {
     });
 }
 
-fn server() -> Server {
+/// With ten components, of which one hangs or none.
+fn server(hangs: bool) -> Server {
     let check = |number: u32| {
         Check::new(format!("component-{number}"), move || Outcome::healthy("answers").detail("trades", number))
             .every(Duration::from_secs(1))
             .critical(number.is_multiple_of(2))
     };
-    let health = Health::start((0..10).map(check)).expect("starts");
+    let last = Check::new("last", move || {
+        if hangs {
+            loop {
+                std::thread::park();
+            }
+        }
+        Outcome::healthy("answers").detail("trades", 9)
+    });
+    let last = last.every(Duration::from_secs(1)).timeout(Duration::from_millis(100));
+    let health = Health::start((0..9).map(check).chain([last])).expect("starts");
     assert!(health.wait_first(Duration::from_secs(60)));
     start(Metrics::default(), health)
 }
@@ -79,19 +104,38 @@ fn start(metrics: Metrics, health: Health) -> Server {
     Server::start(ServerOptions::at(SocketAddr::from(([127, 0, 0, 1], 0))), sources).expect("starts")
 }
 
-/// Requests a second.
-fn rate(address: SocketAddr, path: &'static str, during: Duration) -> f64 {
+struct Rate {
+    a_second: f64,
+    /// Seconds of the answering thread on a processor, for each request.
+    cost: f64,
+}
+
+fn rate(address: SocketAddr, path: &'static str, during: Duration, answering: &str) -> Rate {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let end = Instant::now() + during;
-        let asking: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(ask(address, path, end))).collect();
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), processor_seconds(answering));
+        let asking: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(ask(address, path, start + during))).collect();
         let mut answers = 0;
         for asking in asking {
             answers += asking.await.expect("asks");
         }
-        f64::from(answers) / start.elapsed().as_secs_f64()
+        let answers = f64::from(answers);
+        let cost = (processor_seconds(answering) - before) / answers;
+        Rate { a_second: answers / start.elapsed().as_secs_f64(), cost }
     })
+}
+
+/// What the threads of a name have used; not known but on Linux.
+fn processor_seconds(name: &str) -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten().map(|task| task.path());
+    let named = tasks.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name));
+    named
+        .filter_map(|task| {
+            let text = std::fs::read_to_string(task.join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<f64>().ok()
+        })
+        .sum::<f64>()
+        / 1e9
 }
 
 async fn ask(address: SocketAddr, path: &str, end: Instant) -> u32 {

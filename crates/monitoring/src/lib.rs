@@ -18,10 +18,12 @@ pub use error::Error;
 pub use external::Endpoint;
 pub use health::{ComponentReport, Health, Past, Report, Transition};
 pub use lifecycle::{Lifecycle, Phase};
-pub use metrics::{Counter, Family, Gauge, Kind, Metrics, MetricsOptions, Sample, Series, Summary, Timer, Timing};
+pub use metrics::{
+    Counter, Distribution, Family, Gauge, Kind, Labels, Metrics, MetricsOptions, Sample, Series, Summary, Timer, Timing,
+};
 pub use server::{Pages, Part, Query, Reply, Server, ServerOptions, Site, Sources, Token};
 pub use status::Status;
 pub use system::{
-    CpuReport, DiskReport, DiskSpace, LoadReport, MemoryReport, ProcessReport, SwapReport, System, SystemOptions,
-    SystemReport, UsageLimits,
+    CpuReport, DiskReport, DiskSpace, LimitedBy, LoadReport, MemoryReport, ProcessReport, SwapReport, System,
+    SystemOptions, SystemReport, UsageLimits,
 };

@@ -1,9 +1,15 @@
-//! Counters, gauges and timings, and their text for Prometheus.
+//! Counters, gauges, timings and distributions, and their text for Prometheus.
 //!
-//! A series is found by name and labels under a lock, once; its handle is then only atomics. Rendering takes the lock
-//! once, for reading: a second reading lock in one thread waits for ever as soon as a writer stands between the two.
+//! A series is made under the registry's lock, once; its handle is then only atomics, and who records by name finds it in the
+//! index. Rendering takes the lock once, for reading: a second reading lock in one thread waits for ever as soon as a writer
+//! stands between the two.
 
+mod distribution;
+#[cfg(feature = "facade")]
+mod facade;
+mod index;
 mod instrument;
+mod labels;
 mod name;
 mod quantiles;
 mod ready_made;
@@ -12,18 +18,23 @@ mod samples;
 mod summary;
 mod text;
 
+use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use chrono::Utc;
 
+pub use distribution::Distribution;
 pub use instrument::{Counter, Gauge, Timing};
+pub use labels::Labels;
 pub use ready_made::Timer;
 pub use summary::{Family, Kind, Sample, Series, Summary};
 
+use index::Index;
 use instrument::Instrument;
 use registry::{Registry, Verdict};
 use samples::Clock;
+use text::Format;
 
 /// What the metrics may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +86,7 @@ impl Default for MetricsOptions {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Arc<RwLock<Registry>>,
+    index: Arc<Index>,
     refused: Arc<Refused>,
     sample_age_max: Duration,
 }
@@ -87,6 +99,8 @@ struct Refused {
     kind: Counter,
 }
 
+const REFUSED: &str = "metrics_refused_total";
+
 impl Metrics {
     /// Starts with no series but its own, `metrics_refused_total`.
     #[must_use]
@@ -97,13 +111,14 @@ impl Metrics {
     fn with_clock(options: MetricsOptions, clock: &Clock) -> Self {
         let sample_age_max = options.sample_age_max;
         let mut registry = Registry::new(options, clock.clone());
-        registry.describe(
-            "metrics_refused_total",
-            "Calls that found no series of their own: too many, too long, or a name of another kind.",
-        );
+        registry.describe(REFUSED, |described| {
+            described.help = Cow::Borrowed(
+                "Calls that found no series of their own: too many, too long, or a name of another kind.",
+            );
+        });
         let mut refused = |reason: &str| {
             registry
-                .insert("metrics_refused_total", &name::labels(&[("reason", reason)]))
+                .insert(REFUSED, &name::labels(&[("reason", reason)]))
                 .unwrap_or_else(|| Counter::new(0, clock.clone()))
         };
         let refused = Refused {
@@ -111,49 +126,70 @@ impl Metrics {
             series_bytes_max: refused("series_bytes_max"),
             kind: refused("kind"),
         };
-        Self { registry: Arc::new(RwLock::new(registry)), refused: Arc::new(refused), sample_age_max }
+        Self {
+            registry: Arc::new(RwLock::new(registry)),
+            index: Arc::default(),
+            refused: Arc::new(refused),
+            sample_age_max,
+        }
     }
 
     /// A number of things that have happened. Keep the handle where it is counted often.
     #[must_use]
-    pub fn counter(&self, name: &str, labels: &[(&str, &str)]) -> Counter {
+    pub fn counter(&self, name: &str, labels: &(impl Labels + ?Sized)) -> Counter {
         self.find(name, labels)
     }
 
     /// A figure that goes up and down.
     #[must_use]
-    pub fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> Gauge {
+    pub fn gauge(&self, name: &str, labels: &(impl Labels + ?Sized)) -> Gauge {
         self.find(name, labels)
     }
 
     /// How long something takes, as a histogram of seconds with the bounds [`Timing::BOUNDS`].
     #[must_use]
-    pub fn timing(&self, name: &str, labels: &[(&str, &str)]) -> Timing {
+    pub fn timing(&self, name: &str, labels: &(impl Labels + ?Sized)) -> Timing {
+        self.find(name, labels)
+    }
+
+    /// How large something is that is no duration.
+    #[must_use]
+    pub fn distribution(&self, name: &str, labels: &(impl Labels + ?Sized)) -> Distribution {
         self.find(name, labels)
     }
 
     /// Says what a metric means, for the line `# HELP`. The name is the one that is rendered, with its ending. A later
-    /// description replaces an earlier one.
-    pub fn describe(&self, name: &'static str, help: &'static str) {
-        self.write().describe(name, help);
+    /// description replaces an earlier one. What is longer than 1 KiB is cut, and of names there is room for as many as for
+    /// series.
+    pub fn describe(&self, name: &str, help: impl Into<Cow<'static, str>>) {
+        let help = registry::shortened(help.into());
+        self.write().describe(name, |described| described.help = help);
     }
 
-    /// The text that a Prometheus server collects, format 0.0.4: counters, then gauges, then timings, each by name and
-    /// labels.
+    /// The text that a Prometheus server collects, format 0.0.4: counters, then gauges, timings and distributions, each by name
+    /// and labels.
     ///
     /// **Source:** <https://prometheus.io/docs/instrumenting/exposition_formats/>.
     #[must_use]
     pub fn prometheus(&self) -> String {
-        text::render(&self.read())
+        text::render(&self.read(), Format::Prometheus)
     }
 
-    /// The metrics there are: counters, then gauges, then timings, each by name.
+    /// The same in the format OpenMetrics 1.0.0.
+    ///
+    /// **Source:** <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
+    #[must_use]
+    pub fn open_metrics(&self) -> String {
+        text::render(&self.read(), Format::OpenMetrics)
+    }
+
+    /// The metrics there are: counters, then gauges, timings and distributions, each by name.
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
         let registry = self.read();
         let mut families = Vec::new();
         registry.each_family(|name, kind, series| {
-            let (unit, help) = (summary::unit(name), registry.help(name).unwrap_or_default());
+            let (unit, help) = (summary::unit(name), registry.help(name).cloned().unwrap_or_default());
             families.push(Family { name: name.to_owned(), kind, unit, help, series });
         });
         families
@@ -202,15 +238,18 @@ impl Metrics {
         self.read().samples(name, window.min(self.sample_age_max))
     }
 
-    fn find<T: Instrument>(&self, name: &str, labels: &[(&str, &str)]) -> T {
-        let name = name::metric(name, T::ENDING);
-        let labels = name::labels(labels);
-        if let Some(found) = self.read().get(&name, &labels) {
+    fn find<T: Instrument>(&self, name: &str, labels: &(impl Labels + ?Sized)) -> T {
+        let (key, name_end) = name::key(name, T::ENDING, labels);
+        if let Some(found) = self.index.get(&key) {
             return found;
         }
-        let (series, verdict) = self.write().admit(&name, &labels);
+        let (name, labels) = key.split_at(name_end);
+        let (series, verdict) = self.write().admit(name, labels.strip_prefix('{').unwrap_or(labels));
         let (refused, reason) = match verdict {
-            Verdict::Admitted => return series,
+            Verdict::Admitted => {
+                self.index.insert(&key, &series);
+                return series;
+            }
             Verdict::TooMany => (&self.refused.series_max, "there are as many series as may be"),
             Verdict::TooLong => (&self.refused.series_bytes_max, "its name and labels are too long"),
             Verdict::OtherKind => (&self.refused.kind, "a metric of another kind has the name"),

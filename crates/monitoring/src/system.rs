@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 pub use check::UsageLimits;
-pub use report::{CpuReport, DiskReport, DiskSpace, LoadReport, MemoryReport, ProcessReport, SwapReport, SystemReport};
+pub use report::{
+    CpuReport, DiskReport, DiskSpace, LimitedBy, LoadReport, MemoryReport, ProcessReport, SwapReport, SystemReport,
+};
 
 use crate::error::Error;
 use report::Sample;

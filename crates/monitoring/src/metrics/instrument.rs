@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::index::AnySeries;
 use super::quantiles::Quantiles;
 use super::registry::{Families, Tables};
 use super::samples::{Clock, Samples};
@@ -15,8 +16,9 @@ use super::summary::{Kind, Raw};
 #[derive(Debug, Clone)]
 pub struct Counter(Arc<Sampled>);
 
-/// A figure, as it is and as it was.
+/// A figure, as it is and as it was. In cache lines of its own: two threads that record into neighbours would wait for each other.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Sampled {
     now: AtomicU64,
     samples: Samples,
@@ -42,6 +44,14 @@ impl Counter {
         self.0.now.load(Ordering::Relaxed)
     }
 
+    /// Counts up to `total`, where that is more than it has counted.
+    #[cfg(feature = "facade")]
+    pub(super) fn raise(&self, total: u64) {
+        let before = self.0.now.fetch_max(total, Ordering::Relaxed);
+        #[expect(clippy::cast_precision_loss, reason = "a sample is a float, exact up to 2^53")]
+        self.0.samples.push(before.max(total) as f64);
+    }
+
     pub(super) fn increment_and_tell_first(&self) -> bool {
         self.increment(1);
         self.value() == 1
@@ -59,11 +69,23 @@ impl Gauge {
         self.0.samples.push(value);
     }
 
-    /// The figure that was set last.
+    /// Adds to the figure; what is below zero takes away.
+    pub fn add(&self, amount: f64) {
+        self.0.samples.push(add(&self.0.now, amount));
+    }
+
+    /// The figure as it is.
     #[must_use]
     pub fn value(&self) -> f64 {
         f64::from_bits(self.0.now.load(Ordering::Relaxed))
     }
+}
+
+/// Adds to the float whose bits these are; returns the sum.
+pub(super) fn add(bits: &AtomicU64, amount: f64) -> f64 {
+    let sum = |bits: u64| f64::from_bits(bits) + amount;
+    let added = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(sum(bits).to_bits()));
+    added.map_or(amount, sum)
 }
 
 /// How long something takes: a histogram of fixed size.
@@ -71,6 +93,7 @@ impl Gauge {
 pub struct Timing(Arc<Histogram>);
 
 #[derive(Debug)]
+#[repr(align(128))]
 struct Histogram {
     // One for each bound, and one for what is longer than the last.
     buckets: [AtomicU64; Timing::BOUNDS.len() + 1],
@@ -143,10 +166,17 @@ pub(super) trait Instrument: Clone {
     /// The endings under which this kind is rendered, so that no other metric takes such a name.
     const RENDERED: &'static [&'static str];
 
+    /// The name that OpenMetrics has of a name of this kind, so that no other metric takes that one either.
+    fn base(name: &str) -> &str {
+        name
+    }
+
     /// One that keeps as many samples.
     fn new(samples_max: usize, clock: Clock) -> Self;
     /// The samples of the last `window`.
     fn samples(&self, window: Duration) -> Raw;
+    fn into_any(self) -> AnySeries;
+    fn of(series: &AnySeries) -> Option<&Self>;
     fn families(tables: &Tables) -> &Families<Self>;
     fn families_mut(tables: &mut Tables) -> &mut Families<Self>;
 }
@@ -156,12 +186,24 @@ impl Instrument for Counter {
     const ENDING: &'static str = "_total";
     const RENDERED: &'static [&'static str] = &[""];
 
+    fn base(name: &str) -> &str {
+        name.strip_suffix(Self::ENDING).unwrap_or(name)
+    }
+
     fn new(samples_max: usize, clock: Clock) -> Self {
         Self(Sampled::new(Samples::new(samples_max, clock)))
     }
 
     fn samples(&self, window: Duration) -> Raw {
         self.0.samples.within(window)
+    }
+
+    fn into_any(self) -> AnySeries {
+        AnySeries::Counter(self)
+    }
+
+    fn of(series: &AnySeries) -> Option<&Self> {
+        if let AnySeries::Counter(series) = series { Some(series) } else { None }
     }
 
     fn families(tables: &Tables) -> &Families<Self> {
@@ -184,6 +226,14 @@ impl Instrument for Gauge {
 
     fn samples(&self, window: Duration) -> Raw {
         self.0.samples.within(window)
+    }
+
+    fn into_any(self) -> AnySeries {
+        AnySeries::Gauge(self)
+    }
+
+    fn of(series: &AnySeries) -> Option<&Self> {
+        if let AnySeries::Gauge(series) = series { Some(series) } else { None }
     }
 
     fn families(tables: &Tables) -> &Families<Self> {
@@ -211,6 +261,14 @@ impl Instrument for Timing {
 
     fn samples(&self, window: Duration) -> Raw {
         self.0.samples.within(window)
+    }
+
+    fn into_any(self) -> AnySeries {
+        AnySeries::Timing(self)
+    }
+
+    fn of(series: &AnySeries) -> Option<&Self> {
+        if let AnySeries::Timing(series) = series { Some(series) } else { None }
     }
 
     fn families(tables: &Tables) -> &Families<Self> {

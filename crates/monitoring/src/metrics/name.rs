@@ -4,39 +4,84 @@
 //! UTF-8 in quotes; this is the older one, which every parser knows.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-/// A metric's name, with its kind's ending.
-pub(super) fn metric<'a>(name: &'a str, ending: &str) -> Cow<'a, str> {
-    let valid = sanitised(name, |byte| byte == b':');
-    if valid.ends_with(ending) { valid } else { Cow::Owned(valid.into_owned() + ending) }
+use super::labels::Labels;
+
+/// Writes a metric's name, with its kind's ending.
+pub(super) fn metric(text: &mut String, name: &str, ending: &str) {
+    text.push_str(&sanitised(name, |byte| byte == b':'));
+    if !text.ends_with(ending) {
+        text.push_str(ending);
+    }
+}
+
+/// A metric's name, with its kind's ending, and behind it the labels, as in `orders_total{side="buy"`; and where the name ends.
+pub(super) fn key(name: &str, ending: &str, labels: &(impl Labels + ?Sized)) -> (String, usize) {
+    let mut text = String::with_capacity(128);
+    metric(&mut text, name, ending);
+    let name_end = text.len();
+    text.push('{');
+    write_all(&mut text, labels);
+    (text, name_end)
 }
 
 /// The labels as they stand between the braces, ordered by name. Of two with one name the first is kept. `le` becomes
 /// `le_`: it marks the buckets of a timing.
-pub(super) fn labels(labels: &[(&str, &str)]) -> String {
-    let mut labels: Vec<(Cow<'_, str>, &str)> =
-        labels.iter().map(|(name, value)| (sanitised(name, |_| false), *value)).collect();
-    for (name, _) in &mut labels {
-        if name == "le" {
-            *name = Cow::Borrowed("le_");
-        }
-    }
-    labels.sort_by(|(a, _), (b, _)| a.cmp(b));
-    labels.dedup_by(|(later, _), (first, _)| later == first);
+pub(super) fn labels(labels: &(impl Labels + ?Sized)) -> String {
     let mut text = String::new();
-    for (name, value) in labels {
-        if !text.is_empty() {
-            text.push(',');
-        }
-        text.push_str(&name);
-        text.push_str("=\"");
-        escape(&mut text, value);
-        text.push('"');
-    }
+    write_all(&mut text, labels);
     text
 }
 
+fn write_all(text: &mut String, labels: &(impl Labels + ?Sized)) {
+    // Most callers give them in their order, and then they need only be written down.
+    let start = text.len();
+    let (mut last, mut is_ordered) = (start..start, true);
+    labels.each(&mut |name, value| {
+        let name = label(name);
+        is_ordered &= text.len() == start || text.get(last.clone()).is_some_and(|last| last < &*name);
+        last = write(text, start, &name, value);
+    });
+    if !is_ordered {
+        text.truncate(start);
+        write_in_order(text, labels);
+    }
+}
+
+fn write_in_order(text: &mut String, labels: &(impl Labels + ?Sized)) {
+    let mut pairs = Vec::new();
+    labels.each(&mut |name, value| pairs.push((label(name).into_owned(), value.to_owned())));
+    pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+    pairs.dedup_by(|(later, _), (first, _)| later == first);
+    let start = text.len();
+    for (name, value) in pairs {
+        write(text, start, &name, &value);
+    }
+}
+
+fn label(name: &str) -> Cow<'_, str> {
+    if name == "le" { Cow::Borrowed("le_") } else { sanitised(name, |_| false) }
+}
+
+/// Writes one label behind the others, the first of which begins at `first`; returns where its name is.
+fn write(text: &mut String, first: usize, name: &str, value: &str) -> Range<usize> {
+    if text.len() > first {
+        text.push(',');
+    }
+    let start = text.len();
+    text.push_str(name);
+    let end = text.len();
+    text.push_str("=\"");
+    escape(text, value);
+    text.push('"');
+    start..end
+}
+
 fn escape(text: &mut String, value: &str) {
+    if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+        return text.push_str(value);
+    }
     for character in value.chars() {
         match character {
             '\\' => text.push_str("\\\\"),
@@ -94,7 +139,9 @@ mod tests {
 
     #[track_caller]
     fn check_metric(name: &str, ending: &str, expected: &str) {
-        assert_eq!(metric(name, ending), expected);
+        let mut text = String::new();
+        metric(&mut text, name, ending);
+        assert_eq!(text, expected);
     }
 
     #[track_caller]

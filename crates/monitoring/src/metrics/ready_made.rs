@@ -7,7 +7,7 @@ use super::Metrics;
 impl Metrics {
     /// Records how long an operation took, in `execution_time_seconds{operation="…"}`.
     pub fn record_execution_time(&self, operation: &str, duration: Duration) {
-        self.timing("execution_time", &[("operation", operation)]).record(duration);
+        self.timing("execution_time_seconds", &[("operation", operation)]).record(duration);
     }
 
     /// Records how long an API took to answer, in `api_response_time_seconds{api="…",endpoint="…",status="…"}`. The endpoint is the
@@ -24,13 +24,13 @@ impl Metrics {
     pub fn record_api_response_time(&self, api: &str, endpoint: &str, status: u16, duration: Duration) {
         let status = status.to_string();
         let labels = [("api", api), ("endpoint", endpoint), ("status", status.as_str())];
-        self.timing("api_response_time", &labels).record(duration);
+        self.timing("api_response_time_seconds", &labels).record(duration);
     }
 
     /// Counts an order that was executed or not, in `trade_executions_total{agent="…",ticker="…",success="…"}`.
     pub fn record_trade_execution(&self, agent: &str, ticker: &str, success: bool) {
         let labels = [("agent", agent), ("ticker", ticker), ("success", word(success))];
-        self.counter("trade_executions", &labels).increment(1);
+        self.counter("trade_executions_total", &labels).increment(1);
     }
 
     /// Calls `work`, and records how long it took and if it succeeded: as [`timer`](Self::timer).
@@ -90,7 +90,7 @@ impl Drop for Timer<'_> {
     fn drop(&mut self) {
         let labels = [("operation", self.operation), ("success", word(self.success))];
         self.metrics.record_execution_time(self.operation, self.start.elapsed());
-        self.metrics.counter("operations", &labels).increment(1);
+        self.metrics.counter("operations_total", &labels).increment(1);
     }
 }
 

@@ -1,9 +1,11 @@
 //! Which series there are, and whether there is room for one more.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::MetricsOptions;
+use super::distribution::Distribution;
 use super::instrument::{Counter, Gauge, Instrument, Timing};
 use super::samples::Clock;
 use super::summary::{Kind, Raw};
@@ -13,6 +15,18 @@ pub(super) type Families<T> = BTreeMap<String, BTreeMap<String, T>>;
 
 const OVERFLOW: &str = "overflow=\"true\"";
 
+/// How long a description may be; the rest is cut off.
+const HELP_BYTES_MAX: usize = 1_024;
+
+/// What is said of a name.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Described {
+    pub(super) help: Cow<'static, str>,
+    /// How many seconds one of its unit has, where that is one of time.
+    #[cfg(feature = "facade")]
+    pub(super) seconds: Option<f64>,
+}
+
 #[derive(Debug)]
 pub(super) struct Registry {
     options: MetricsOptions,
@@ -20,7 +34,7 @@ pub(super) struct Registry {
     series: usize,
     /// Each name that is rendered.
     claimed: HashSet<String>,
-    help: HashMap<&'static str, &'static str>,
+    described: HashMap<String, Described>,
     pub(super) tables: Tables,
 }
 
@@ -30,6 +44,7 @@ pub(super) struct Tables {
     pub(super) counters: Families<Counter>,
     pub(super) gauges: Families<Gauge>,
     pub(super) timings: Families<Timing>,
+    pub(super) distributions: Families<Distribution>,
 }
 
 /// What became of a call for a series.
@@ -43,15 +58,26 @@ pub(super) enum Verdict {
 
 impl Registry {
     pub(super) fn new(options: MetricsOptions, clock: Clock) -> Self {
-        Self { options, clock, series: 0, claimed: HashSet::new(), help: HashMap::new(), tables: Tables::default() }
+        let (claimed, described) = (HashSet::new(), HashMap::new());
+        Self { options, clock, series: 0, claimed, described, tables: Tables::default() }
     }
 
-    pub(super) fn describe(&mut self, name: &'static str, help: &'static str) {
-        self.help.insert(name, help);
+    /// What is said of a name, to be changed. What there is no room for is forgotten: a name too long, or one too many.
+    pub(super) fn describe(&mut self, name: &str, change: impl FnOnce(&mut Described)) {
+        let has_room = self.described.len() < self.options.series_max && name.len() <= self.options.series_bytes_max;
+        if let Some(known) = self.described.get_mut(name) {
+            change(known);
+        } else if has_room {
+            change(self.described.entry(name.to_owned()).or_default());
+        }
     }
 
-    pub(super) fn help(&self, name: &str) -> Option<&'static str> {
-        self.help.get(name).copied()
+    pub(super) fn described(&self, name: &str) -> Option<&Described> {
+        self.described.get(name)
+    }
+
+    pub(super) fn help(&self, name: &str) -> Option<&Cow<'static, str>> {
+        self.described(name).map(|described| &described.help).filter(|help| !help.is_empty())
     }
 
     /// Tells of each name its kind, and how many series it has.
@@ -62,6 +88,7 @@ impl Registry {
         all::<Counter>(&self.tables, &mut tell);
         all::<Gauge>(&self.tables, &mut tell);
         all::<Timing>(&self.tables, &mut tell);
+        all::<Distribution>(&self.tables, &mut tell);
     }
 
     /// The samples of each series of a name, by its labels as rendered.
@@ -74,7 +101,8 @@ impl Registry {
         let tables = &self.tables;
         let counter = || of::<Counter>(tables, name, window);
         let gauge = || of::<Gauge>(tables, name, window);
-        counter().or_else(gauge).or_else(|| of::<Timing>(tables, name, window))
+        let timing = || of::<Timing>(tables, name, window);
+        counter().or_else(gauge).or_else(timing).or_else(|| of::<Distribution>(tables, name, window))
     }
 
     pub(super) fn get<T: Instrument>(&self, name: &str, labels: &str) -> Option<T> {
@@ -111,7 +139,7 @@ impl Registry {
             if self.is_claimed::<T>(name) {
                 return None;
             }
-            self.claimed.extend(T::RENDERED.iter().map(|ending| format!("{name}{ending}")));
+            self.claimed.extend(names::<T>(name));
         }
         let family = T::families_mut(&mut self.tables).entry(name.to_owned()).or_default();
         if !family.contains_key(labels) {
@@ -122,6 +150,20 @@ impl Registry {
     }
 
     fn is_claimed<T: Instrument>(&self, name: &str) -> bool {
-        T::RENDERED.iter().any(|ending| self.claimed.contains(&format!("{name}{ending}")))
+        names::<T>(name).any(|name| self.claimed.contains(&name))
     }
+}
+
+/// Each name under which a metric is rendered in one of the formats.
+fn names<T: Instrument>(name: &str) -> impl Iterator<Item = String> {
+    T::RENDERED.iter().map(move |ending| format!("{name}{ending}")).chain([T::base(name).to_owned()])
+}
+
+/// Cut at a character's end.
+pub(super) fn shortened(help: Cow<'static, str>) -> Cow<'static, str> {
+    if help.len() <= HELP_BYTES_MAX {
+        return help;
+    }
+    let end = help.floor_char_boundary(HELP_BYTES_MAX);
+    Cow::Owned(help.get(..end).unwrap_or_default().to_owned())
 }

@@ -1,5 +1,6 @@
 //! What was recorded of late, as figures.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,16 +14,19 @@ pub enum Kind {
     Gauge,
     /// How long something takes.
     Timing,
+    /// How large something is.
+    Distribution,
 }
 
 impl Kind {
-    /// The word used in JSON: `counter`, `gauge` or `timing`.
+    /// The word used in JSON: `counter`, `gauge`, `timing` or `distribution`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Timing => "timing",
+            Self::Distribution => "distribution",
         }
     }
 }
@@ -37,7 +41,7 @@ pub struct Family {
     /// What its name says that it is measured in: `seconds`, `bytes`, `ratio` or nothing.
     pub unit: &'static str,
     /// What [`describe`](crate::Metrics::describe) said; empty without.
-    pub help: &'static str,
+    pub help: Cow<'static, str>,
     /// How many series it has.
     pub series: usize,
 }
@@ -81,7 +85,7 @@ pub struct Summary {
     pub p95: Option<f64>,
     /// 99 of 100 are not above this one.
     pub p99: Option<f64>,
-    /// By how much a counter grew each second, or how many timings there were each second, since the first of them. `None` for a
+    /// By how much a counter grew each second, or how many values there were each second, since the first of them. `None` for a
     /// gauge, and with fewer than two.
     pub rate: Option<f64>,
     /// How far back the samples go: less than was asked for where there were more than are kept, or none as old.
@@ -113,7 +117,7 @@ impl Summary {
         let seconds = covers.as_secs_f64();
         let grew = match kind {
             Kind::Gauge => None,
-            Kind::Timing => Some(values.len() as f64),
+            Kind::Timing | Kind::Distribution => Some(values.len() as f64),
             Kind::Counter => {
                 let grew = series.iter().filter_map(|samples| Some(samples.last()?.1 - samples.first()?.1));
                 Some(grew.sum())

@@ -78,15 +78,20 @@ pub(super) fn system(report: &SystemReport) -> Value {
         "cpu": {
             "percent": cpu.percent,
             "cores": cpu.cores,
+            "limited_by": cpu.limited_by.as_str(),
             "load": cpu.load.map(|load| json!({ "one": load.one, "five": load.five, "fifteen": load.fifteen })),
         },
         "memory": {
             "total_bytes": memory.total_bytes,
             "used_bytes": memory.used_bytes,
             "available_bytes": memory.available_bytes,
-            "limited_by": memory.limited_by(),
+            "limited_by": memory.limited_by.as_str(),
         },
-        "swap": { "total_bytes": swap.total_bytes, "used_bytes": swap.used_bytes },
+        "swap": {
+            "total_bytes": swap.total_bytes,
+            "used_bytes": swap.used_bytes,
+            "limited_by": swap.limited_by.as_str(),
+        },
         "disk": self::disk(disk),
         "process": {
             "pid": process.pid,

@@ -6,27 +6,31 @@ use hyper::StatusCode;
 use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 
-use super::negotiation;
+use super::negotiation::{self, Kind};
 use super::query::Query;
 use super::reply::Reply;
 use crate::Metrics;
 use crate::metrics::{Family, Series, Summary};
 
-/// **Source:** <https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info>.
+/// The kinds there are, and what each is called in full.
+///
+/// **Source:** <https://prometheus.io/docs/instrumenting/content_negotiation/>.
+const KINDS: [Kind; 3] = [("text/plain", "text"), negotiation::JSON, ("application/openmetrics-text", "openmetrics")];
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A year: no samples are as old.
 const HOURS_MAX: f64 = 8_760.0;
 
 pub(super) fn reply(metrics: &Metrics, head: &Parts) -> Reply {
     let query = Query::parse(head.uri.query().unwrap_or_default());
-    let json = negotiation::wants_json(head, "text/plain", "text");
-    let answer = json.and_then(|json| Ok((json, query.get("metric"), window(query.get("hours"))?)));
-    match answer {
-        Err(sentence) => Reply::error(StatusCode::BAD_REQUEST, &sentence),
-        Ok((_, Some(name), window)) => one(metrics, name, window),
-        Ok((true, None, window)) => Reply::json(&all(metrics, window)),
-        Ok((false, None, _)) => Reply::of(PROMETHEUS, metrics.prometheus()),
+    let answer = negotiation::wanted(head, &KINDS).and_then(|kind| Ok((kind, window(query.get("hours"))?)));
+    match (answer, query.get("metric")) {
+        (Err(sentence), _) => Reply::error(StatusCode::BAD_REQUEST, &sentence),
+        (Ok((_, window)), Some(name)) => one(metrics, name, window),
+        (Ok((0, _)), None) => Reply::of(PROMETHEUS, metrics.prometheus()),
+        (Ok((1, window)), None) => Reply::json(&all(metrics, window)),
+        (Ok(_), None) => Reply::of(OPEN_METRICS, metrics.open_metrics()),
     }
 }
 
@@ -74,7 +78,7 @@ fn one(metrics: &Metrics, name: &str, window: Duration) -> Reply {
 
 fn described(family: &Family) -> Map<String, Value> {
     let Family { name, kind, unit, help, .. } = family;
-    let pairs = [("name", name.as_str()), ("kind", kind.as_str()), ("unit", unit), ("help", help)];
+    let pairs = [("name", name.as_str()), ("kind", kind.as_str()), ("unit", *unit), ("help", help.as_ref())];
     pairs.map(|(key, value)| (key.to_owned(), Value::from(value))).into_iter().collect()
 }
 

@@ -1,24 +1,29 @@
-//! Which of two kinds of content a client wants.
+//! Which of several kinds of content a client wants.
 
 use hyper::header::ACCEPT;
 use hyper::http::request::Parts;
 
 use super::query::Query;
 
-/// Whether the client wants JSON rather than the page's own kind: `?format=` says so, or else `Accept` does. Where it does
-/// not care it gets the page's own.
+/// A kind of content: its media type, and its word in `?format=`.
+pub(super) type Kind = (&'static str, &'static str);
+
+pub(super) const JSON: Kind = ("application/json", "json");
+
+/// The place, among these kinds, of the one that the client wants: `?format=` says so, or else `Accept` does. Where it does not
+/// care it gets the first.
 ///
 /// # Errors
 ///
 /// A sentence for the client, where it asks for a format that there is not.
-pub(super) fn wants_json(head: &Parts, own: &str, own_format: &str) -> Result<bool, String> {
+pub(super) fn wanted(head: &Parts, kinds: &[Kind]) -> Result<usize, String> {
     let query = Query::parse(head.uri.query().unwrap_or_default());
     if let Some(format) = query.get("format") {
-        return match format {
-            "json" => Ok(true),
-            other if other == own_format => Ok(false),
-            _ => Err(format!("format is json or {own_format}")),
-        };
+        let found = kinds.iter().position(|(_, word)| *word == format);
+        return found.ok_or_else(|| {
+            let words: Vec<&str> = kinds.iter().map(|(_, word)| *word).collect();
+            format!("format is {}", words.join(" or "))
+        });
     }
     let accept = head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<(&str, f32)> = accept.flat_map(|value| value.split(',')).map(range).collect();
@@ -31,7 +36,14 @@ pub(super) fn wants_json(head: &Parts, own: &str, own_format: &str) -> Result<bo
             .or_else(|| of(&|range| range == "*/*"))
             .unwrap_or(0.0)
     };
-    Ok(weight("application/json") > weight(own))
+    let mut best = (0, 0.0);
+    for (place, (kind, _)) in kinds.iter().enumerate() {
+        let weight = weight(kind);
+        if weight > best.1 {
+            best = (place, weight);
+        }
+    }
+    Ok(best.0)
 }
 
 /// **Source:** RFC 9110, section 12.5.1.
@@ -48,31 +60,39 @@ mod tests {
 
     use super::*;
 
+    const KINDS: [Kind; 3] = [("text/plain", "text"), JSON, ("application/openmetrics-text", "openmetrics")];
+
     #[track_caller]
-    fn check(target: &str, accept: Option<&str>, expected: Result<bool, &str>) {
+    fn check(target: &str, accept: Option<&str>, expected: Result<&str, &str>) {
         let mut request = Request::get(target);
         if let Some(accept) = accept {
             request = request.header(ACCEPT, accept);
         }
         let head = request.body(()).unwrap().into_parts().0;
-        assert_eq!(wants_json(&head, "text/plain", "text"), expected.map_err(str::to_owned));
+        let found = wanted(&head, &KINDS).map(|place| KINDS[place].1);
+        assert_eq!(found, expected.map_err(str::to_owned), "{accept:?}");
     }
 
     #[test]
     fn the_header_says_what_is_wanted() {
         for (accept, expected) in [
-            (None, false),
-            (Some("*/*"), false),
-            (Some("application/json"), true),
-            (Some("application/json, text/plain, */*"), false),
-            (Some("application/json;q=0.5, text/plain"), false),
-            (Some("application/json, text/plain;q=0.9"), true),
-            (Some("application/*"), true),
-            (Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"), false),
-            (Some("application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"), false),
-            (Some("application/json;q=nonsense"), true),
-            (Some("application/json;q=0"), false),
-            (Some(""), false),
+            (None, "text"),
+            (Some("*/*"), "text"),
+            (Some("application/json"), "json"),
+            (Some("application/json, text/plain, */*"), "text"),
+            (Some("application/json;q=0.5, text/plain"), "text"),
+            (Some("application/json, text/plain;q=0.9"), "json"),
+            (Some("application/*"), "json"),
+            (Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"), "text"),
+            // As Prometheus 2 and 3 ask.
+            (
+                Some("application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"),
+                "openmetrics",
+            ),
+            (Some("text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1"), "text"),
+            (Some("application/json;q=nonsense"), "json"),
+            (Some("application/json;q=0"), "text"),
+            (Some(""), "text"),
         ] {
             check("/metrics", accept, Ok(expected));
         }
@@ -80,9 +100,10 @@ mod tests {
 
     #[test]
     fn a_parameter_counts_more() {
-        check("/metrics?format=json", Some("text/plain"), Ok(true));
-        check("/metrics?format=text", Some("application/json"), Ok(false));
-        check("/metrics?format=xml", None, Err("format is json or text"));
-        check("/metrics?format=", None, Err("format is json or text"));
+        check("/metrics?format=json", Some("text/plain"), Ok("json"));
+        check("/metrics?format=text", Some("application/json"), Ok("text"));
+        check("/metrics?format=openmetrics", None, Ok("openmetrics"));
+        check("/metrics?format=xml", None, Err("format is text or json or openmetrics"));
+        check("/metrics?format=", None, Err("format is text or json or openmetrics"));
     }
 }

@@ -242,10 +242,10 @@ impl Site {
                     (_, Sight::Words) => answers.health_words.clone(),
                 }
             }
-            Route::Page => match negotiation::wants_json(head, "text/html", "html") {
-                Ok(false) => page::html(),
-                Ok(true) if sight == Sight::All => self.inner.index.clone(),
-                Ok(true) => Reply::error(StatusCode::UNAUTHORIZED, TOKEN_NEEDED),
+            Route::Page => match negotiation::wanted(head, &[("text/html", "html"), negotiation::JSON]) {
+                Ok(0) => page::html(),
+                Ok(_) if sight == Sight::All => self.inner.index.clone(),
+                Ok(_) => Reply::error(StatusCode::UNAUTHORIZED, TOKEN_NEEDED),
                 Err(sentence) => Reply::error(StatusCode::BAD_REQUEST, &sentence),
             },
             Route::Asset(asset) => asset.reply(),

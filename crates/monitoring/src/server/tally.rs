@@ -29,7 +29,7 @@ impl Tally {
     pub(super) fn count(&self, place: Option<usize>, status: StatusCode) {
         let place = place.and_then(|place| self.paths.get(place));
         let Some((path, counters)) = place.or(self.paths.last()) else { return };
-        let find = || self.metrics.counter(NAME, &[("path", path), ("status", status.as_str())]);
+        let find = || self.metrics.counter(NAME, &[("path", path.as_str()), ("status", status.as_str())]);
         let known = STATUSES.iter().zip(counters).find(|(known, _)| **known == status.as_u16());
         match known {
             Some((_, counter)) => counter.get_or_init(find).increment(1),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CpuReport, System, SystemReport};
+use super::{CpuReport, LimitedBy, System, SystemReport};
 use crate::{Check, Outcome, Status};
 
 /// From which part in use something is degraded and then unhealthy, in percent. Inclusive.
@@ -32,7 +32,7 @@ impl Check {
 
     /// The check `cpu`: how busy the processors that this process may use are. Every 10 s.
     ///
-    /// Details: `percent`, `cores`.
+    /// Details: `percent`, `cores`, `limited_by` (`host` or `cgroup`).
     #[must_use]
     pub fn cpu(system: &System, limits: UsageLimits) -> Self {
         over_samples("cpu", system, move |report| cpu(report, limits))
@@ -78,17 +78,17 @@ fn disk_space(report: &SystemReport, limits: UsageLimits) -> Outcome {
 }
 
 fn cpu(report: &SystemReport, limits: UsageLimits) -> Outcome {
-    let CpuReport { percent, cores, .. } = report.cpu;
+    let CpuReport { percent, cores, limited_by, .. } = report.cpu;
     let Some(percent) = percent else { return Outcome::healthy("is known from the second sample on") };
     let percent = (percent * 10.0).round() / 10.0;
     let outcome = Outcome::new(limits.judge(percent), format!("{percent} % busy"));
-    outcome.detail("percent", percent).detail("cores", cores)
+    outcome.detail("percent", percent).detail("cores", cores).detail("limited_by", limited_by.as_str())
 }
 
 fn memory(report: &SystemReport, limits: UsageLimits) -> Outcome {
     let memory = report.memory;
     // No machine that runs this has none left; without descriptors, for example, the figures cannot be read.
-    if memory.available_bytes == 0 && !memory.limited_by_cgroup {
+    if memory.available_bytes == 0 && memory.limited_by == LimitedBy::Host {
         return Outcome::new(Status::Unknown, "the memory cannot be measured");
     }
     let used_percent = used_percent(memory.total_bytes.saturating_sub(memory.available_bytes), memory.available_bytes);
@@ -97,7 +97,7 @@ fn memory(report: &SystemReport, limits: UsageLimits) -> Outcome {
         .detail("total_bytes", memory.total_bytes)
         .detail("available_bytes", memory.available_bytes)
         .detail("used_percent", used_percent)
-        .detail("limited_by", memory.limited_by())
+        .detail("limited_by", memory.limited_by.as_str())
 }
 
 impl UsageLimits {
@@ -130,14 +130,14 @@ mod tests {
         SystemReport {
             sampled_at: DateTime::UNIX_EPOCH,
             age: Duration::ZERO,
-            cpu: CpuReport { percent: None, cores: 1, load: None },
+            cpu: CpuReport { percent: None, cores: 1.0, limited_by: LimitedBy::Host, load: None },
             memory: MemoryReport {
                 total_bytes: 1000,
                 used_bytes: 1000 - free,
                 available_bytes: free,
-                limited_by_cgroup: true,
+                limited_by: LimitedBy::Cgroup,
             },
-            swap: SwapReport { total_bytes: 0, used_bytes: 0 },
+            swap: SwapReport { total_bytes: 0, used_bytes: 0, limited_by: LimitedBy::Host },
             // 50 bytes are reserved for the superuser.
             disk: DiskReport {
                 path: "data".into(),
@@ -177,7 +177,8 @@ mod tests {
     #[test]
     fn a_processor_is_busy_or_not() {
         let busy = |percent| {
-            cpu(&SystemReport { cpu: CpuReport { percent, cores: 2, load: None }, ..report(1) }, UsageLimits::default())
+            let cpu = CpuReport { percent, cores: 2.0, limited_by: LimitedBy::Cgroup, load: None };
+            super::cpu(&SystemReport { cpu, ..report(1) }, UsageLimits::default())
         };
         let found =
             [Some(12.34), Some(90.0), Some(97.0), None].map(|percent| (busy(percent).status, busy(percent).message));
@@ -205,7 +206,7 @@ mod tests {
         let outcome = disk_space(&report, UsageLimits::default());
         assert_eq!(outcome.status, Status::Unknown);
         assert_eq!(outcome.message, "the space of data cannot be measured: no such folder");
-        report.memory = MemoryReport { available_bytes: 0, limited_by_cgroup: false, ..report.memory };
+        report.memory = MemoryReport { available_bytes: 0, limited_by: LimitedBy::Host, ..report.memory };
         let outcome = memory(&report, UsageLimits::default());
         assert_eq!((outcome.status, outcome.message.as_str()), (Status::Unknown, "the memory cannot be measured"));
         assert_eq!(stale(Duration::from_secs(16)).status, Status::Unknown);

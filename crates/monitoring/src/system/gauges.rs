@@ -19,6 +19,7 @@ impl SystemReport {
         set("process_threads", process.threads.map(float_of_count));
         set("process_uptime_seconds", Some(process.uptime.as_secs_f64()));
         set("system_cpu_usage_ratio", self.cpu.percent.map(|percent| percent / 100.0));
+        set("system_cpu_cores", Some(self.cpu.cores));
         set("system_load1", self.cpu.load.map(|load| load.one));
         set("system_memory_available_bytes", Some(float(self.memory.available_bytes)));
         set("system_memory_total_bytes", Some(float(self.memory.total_bytes)));
@@ -36,14 +37,15 @@ impl SystemReport {
             ("process_resident_memory_bytes", "Memory of this process that is in RAM."),
             ("process_threads", "Threads of this process."),
             ("process_uptime_seconds", "How long this process has run."),
-            ("system_cpu_usage_ratio", "Part of all processors that is in use, 0 to 1."),
+            ("system_cpu_usage_ratio", "Part of the processors that this process may use that is in use, 0 to 1."),
+            ("system_cpu_cores", "Processors that this process may use: the machine's, or its control group's limit."),
             ("system_load1", "Threads that ran or waited to run, on average over the last minute."),
             ("system_memory_available_bytes", "Memory that this process can still have."),
             (
                 "system_memory_total_bytes",
                 "Memory that this process may use: the machine's, or its control group's limit.",
             ),
-            ("system_swap_used_bytes", "Swap space of the machine in use."),
+            ("system_swap_used_bytes", "Swap space in use, of the machine or of its control group."),
             ("system_disk_free_bytes", "Free space of the data folder's file system."),
             ("system_disk_total_bytes", "Size of the data folder's file system."),
         ] {

@@ -12,11 +12,11 @@ pub struct SystemReport {
     pub sampled_at: DateTime<Utc>,
     /// The time since then, by the monotonic clock.
     pub age: Duration,
-    /// The processors.
+    /// The processors, as far as this process may use them.
     pub cpu: CpuReport,
     /// The memory, as far as this process may use it.
     pub memory: MemoryReport,
-    /// The machine's swap space.
+    /// The swap space, as far as this process may use it.
     pub swap: SwapReport,
     /// The file system of the data folder.
     pub disk: DiskReport,
@@ -24,13 +24,15 @@ pub struct SystemReport {
     pub process: ProcessReport,
 }
 
-/// The machine's processors.
+/// The processors that this process may use: the machine's, or less where its control group has a limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CpuReport {
-    /// How much of all processors is in use, 0 to 100; `None` in the first sample.
+    /// How much of them is in use, by the machine or by the group, 0 to 100; `None` in the first sample.
     pub percent: Option<f64>,
-    /// How many logical processors the machine has.
-    pub cores: usize,
+    /// How many there are: the machine's logical ones, or the group's limit, such as 1.5, whichever is less.
+    pub cores: f64,
+    /// Where the number comes from.
+    pub limited_by: LimitedBy,
     /// The load averages; `None` where the system has none.
     pub load: Option<LoadReport>,
 }
@@ -55,25 +57,39 @@ pub struct MemoryReport {
     pub used_bytes: u64,
     /// What can still be had: of the group's limit, and never more than the machine has.
     pub available_bytes: u64,
-    /// The limit is that of a control group (a container's, a service's).
-    pub limited_by_cgroup: bool,
+    /// Where the total comes from.
+    pub limited_by: LimitedBy,
 }
 
-impl MemoryReport {
-    /// The word used in JSON for where the limit comes from: `cgroup` or `host`.
+/// What there is no more of than so much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitedBy {
+    /// The machine has no more.
+    Host,
+    /// A control group (a container's, a service's) may use no more.
+    Cgroup,
+}
+
+impl LimitedBy {
+    /// The word used in JSON: `host` or `cgroup`.
     #[must_use]
-    pub const fn limited_by(&self) -> &'static str {
-        if self.limited_by_cgroup { "cgroup" } else { "host" }
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Cgroup => "cgroup",
+        }
     }
 }
 
-/// The machine's swap space.
+/// The swap space that this process may use: the machine's, or less where its control group has a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SwapReport {
     /// How much there is.
     pub total_bytes: u64,
-    /// How much of it is in use.
+    /// How much of it is in use, by the machine or by the group.
     pub used_bytes: u64,
+    /// Where the total comes from.
+    pub limited_by: LimitedBy,
 }
 
 /// The file system of the data folder.

@@ -25,14 +25,15 @@ impl Bare {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("binds");
         let address = listener.local_addr().expect("has an address");
         let (stop, stopped) = oneshot::channel();
-        std::thread::spawn(move || {
+        let serve = move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
                     () = serve(listener, connections_max, body) => {}
                 }
             });
-        });
+        };
+        std::thread::Builder::new().name("bare-http".into()).spawn(serve).expect("starts");
         Self { address, _stop: stop }
     }
 }
@@ -49,7 +50,10 @@ async fn serve(listener: TcpListener, connections_max: usize, body: Bytes) {
                 let body = body.clone();
                 async move { Ok::<_, Infallible>(Response::new(Full::new(body))) }
             });
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
+            // As ours: who has said everything may still listen.
+            let mut http = http1::Builder::new();
+            http.half_close(true);
+            drop(http.serve_connection(TokioIo::new(stream), answer).await);
             drop(place);
         });
     }

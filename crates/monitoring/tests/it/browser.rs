@@ -87,6 +87,17 @@ fn it_shows_everything_and_takes_every_text_for_a_text() {
     ] {
         assert_eq!(tab.value(expression), expected, "{expression}");
     }
+    // It asks again by itself, and nobody but this server.
+    let again = "new Promise((done) => {
+        const asked = () => performance.getEntriesByType('resource');
+        const before = asked().length;
+        const look = setInterval(() => {
+            if (asked().length === before) return;
+            clearInterval(look);
+            done(asked().every((one) => one.name.startsWith(location.origin + '/')));
+        }, 50);
+    })";
+    assert_eq!(tab.value(again), true);
     // Whoever forgets it is stopped by the browser.
     tab.value("try { document.body.innerHTML = '<b>x</b>' } catch (error) { error.name }");
     assert_eq!(tab.value("document.querySelectorAll('b').length"), 0);

@@ -1,5 +1,8 @@
 //! Services elsewhere, which here are a server on the loopback that answers as it is told.
 
+#[cfg(target_os = "linux")]
+mod dns;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc;
@@ -166,4 +169,59 @@ fn a_redirect_is_not_followed() {
     let message = "it sends us elsewhere, where we do not go: is the address right?";
     check(&looks(alpaca(&url), 1), &[(Status::Unhealthy, message)]);
     assert_eq!(asked.try_iter().count(), 0, "the keys went nowhere else");
+}
+
+#[test]
+fn an_answer_that_is_none_is_a_failure_in_its_time() {
+    let endless = "x".repeat(10_000_000);
+    for garbage in [
+        "nonsense\r\n\r\n",
+        "\0\u{1}\u{2}",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 999999 What\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        &format!("HTTP/1.1 200 OK\r\nx: {endless}"),
+    ] {
+        let (url, _asked) = server(vec![garbage.to_owned()]);
+        let found = looks(alpaca(&url), 1);
+        assert_eq!(found[0].status, Status::Degraded, "{garbage:.60}");
+        assert!(found[0].message.starts_with("failed 1 of 3 times: "), "{}", found[0].message);
+        assert!(found[0].message.len() < 300, "{}", found[0].message);
+        assert!(found[0].duration.expect("it was looked at") < NEVER);
+    }
+    // Of what is too long only the beginning is read, and there is no clock yet.
+    let late = format!("{}{}", " ".repeat(100_000), clock(0));
+    let (url, _asked) = server(vec![answer("200 OK", &late)]);
+    check(&looks(alpaca(&url), 1), &[(Status::Degraded, "it answers, but not with a clock")]);
+}
+
+#[test]
+fn one_that_does_not_even_listen_is_a_failure() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("binds").local_addr().expect("an address");
+    let found = looks(alpaca(&format!("http://{free}")), 1);
+    assert_eq!(found[0].status, Status::Degraded);
+    assert!(found[0].message.contains("refused"), "{}", found[0].message);
+}
+
+#[test]
+fn over_https_nothing_is_said_before_the_other_side_has_proven_who_it_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let url = format!("https://{}", listener.local_addr().expect("an address"));
+    let heard = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("is asked");
+        let mut hello = [0; 3];
+        stream.read_exact(&mut hello).expect("says something");
+        // No proof.
+        drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+        let mut rest = Vec::new();
+        drop(stream.read_to_end(&mut rest));
+        (hello, String::from_utf8_lossy(&rest).into_owned())
+    });
+    let found = looks(alpaca(&url), 1);
+    assert_eq!(found[0].status, Status::Degraded);
+    let (hello, rest) = heard.join().expect("listens");
+    // A handshake of TLS. **Source:** RFC 8446, section 5.1.
+    assert_eq!(hello[..2], [22, 3]);
+    assert!(!rest.contains(CANARY));
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use trading_monitoring::{Metrics, MetricsOptions};
+use trading_monitoring::{Labels, Metrics, MetricsOptions};
 
 use crate::client::NEVER;
 
@@ -74,6 +74,28 @@ wait_seconds_bucket{le="60"} 0
 wait_seconds_bucket{le="+Inf"} 1
 wait_seconds_sum 61
 wait_seconds_count 1
+# TYPE answer_bytes histogram
+answer_bytes_bucket{of="a",le="1e-6"} 0
+answer_bytes_bucket{of="a",le="0.00001"} 0
+answer_bytes_bucket{of="a",le="0.0001"} 0
+answer_bytes_bucket{of="a",le="0.001"} 0
+answer_bytes_bucket{of="a",le="0.01"} 0
+answer_bytes_bucket{of="a",le="0.1"} 0
+answer_bytes_bucket{of="a",le="1"} 0
+answer_bytes_bucket{of="a",le="10"} 0
+answer_bytes_bucket{of="a",le="100"} 0
+answer_bytes_bucket{of="a",le="1000"} 1
+answer_bytes_bucket{of="a",le="10000"} 2
+answer_bytes_bucket{of="a",le="100000"} 2
+answer_bytes_bucket{of="a",le="1000000"} 2
+answer_bytes_bucket{of="a",le="10000000"} 2
+answer_bytes_bucket{of="a",le="100000000"} 2
+answer_bytes_bucket{of="a",le="1000000000"} 2
+answer_bytes_bucket{of="a",le="10000000000"} 2
+answer_bytes_bucket{of="a",le="100000000000"} 2
+answer_bytes_bucket{of="a",le="+Inf"} 3
+answer_bytes_sum{of="a"} 1000000002500
+answer_bytes_count{of="a"} 3
 "#;
 
 #[test]
@@ -94,7 +116,59 @@ fn the_whole_text() {
     metrics.record_execution_time("trade_processing", Duration::from_millis(2_500));
     metrics.record_execution_time("trade_processing", Duration::from_millis(2_501));
     metrics.timing("wait", &[]).record(Duration::from_secs(61));
+    for bytes in [1_000.0, 1_500.0, 1e12, f64::NAN] {
+        metrics.distribution("answer_bytes", &[("of", "a")]).record(bytes);
+    }
     assert_eq!(metrics.prometheus(), format!("{OWN}{THEIRS}"));
+    // OpenMetrics differs in the name of a counter's family, in what is escaped, and in that it has an end.
+    metrics.describe("orders_total", "Orders, by \"side\".");
+    let theirs = THEIRS.replace("orders_total Orders,\\nby \\\\ side.", "orders Orders, by \\\"side\\\".");
+    let open = format!("{OWN}{theirs}# EOF\n").replace("TYPE orders_total", "TYPE orders");
+    let open = ["HELP", "TYPE"].iter().fold(open, |text, word| {
+        text.replace(&format!("# {word} metrics_refused_total"), &format!("# {word} metrics_refused"))
+    });
+    assert_eq!(metrics.open_metrics(), open);
+}
+
+#[test]
+fn a_gauge_is_set_and_added_to() {
+    let gauge = Metrics::default().gauge("positions", &[]);
+    gauge.set(3.0);
+    gauge.add(1.5);
+    gauge.add(-4.0);
+    assert_eq!(gauge.value(), 0.5);
+}
+
+#[test]
+fn labels_may_be_of_a_type_and_are_the_same_in_any_order() {
+    struct Order<'a>(&'a str, bool);
+    impl Labels for Order<'_> {
+        fn each(&self, tell: &mut dyn FnMut(&str, &str)) {
+            tell("ticker", self.0);
+            tell("filled", if self.1 { "true" } else { "false" });
+        }
+    }
+    let metrics = Metrics::default();
+    metrics.counter("orders", &Order("NVDA", true)).increment(1);
+    metrics.counter("orders", &[("filled", "true"), ("ticker", "NVDA")]).increment(1);
+    assert_eq!(lines(&metrics, "orders_total"), ["orders_total{filled=\"true\",ticker=\"NVDA\"} 2"]);
+}
+
+#[test]
+fn descriptions_are_bounded_too() {
+    let metrics = Metrics::new(MetricsOptions { series_max: 6, series_bytes_max: 30, ..MetricsOptions::default() });
+    let described = |name: &str| lines(&metrics, &format!("# HELP {name} ")).concat();
+    // One of the six is our own.
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        metrics.describe(name, format!("what {name} is"));
+    }
+    metrics.describe("e", "ü".repeat(600));
+    for name in ["a", "e", "f"] {
+        metrics.gauge(name, &[]).set(1.0);
+    }
+    assert_eq!(described("a"), "# HELP a what a is");
+    assert_eq!(described("e"), format!("# HELP e {}", "ü".repeat(512)), "cut at a character");
+    assert_eq!((described("f").as_str(), lines(&metrics, "f ").concat().as_str()), ("", "f 1"));
 }
 
 fn lines(metrics: &Metrics, of: &str) -> Vec<String> {
@@ -105,7 +179,7 @@ fn lines(metrics: &Metrics, of: &str) -> Vec<String> {
 fn series_too_many_are_added_up_and_counted() {
     let metrics = Metrics::new(MetricsOptions { series_max: 5, ..MetricsOptions::default() });
     for number in 0..10_000_u64 {
-        metrics.counter("orders", &[("ticker", &number.to_string())]).increment(1);
+        metrics.counter("orders", &[("ticker", number.to_string().as_str())]).increment(1);
         metrics.record_execution_time(&number.to_string(), Duration::ZERO);
     }
     assert_eq!(
@@ -145,6 +219,8 @@ fn a_name_is_of_one_kind() {
     let metrics = Metrics::default();
     metrics.counter("orders", &[]).increment(1);
     metrics.gauge("orders_total", &[]).set(7.0);
+    // The name of its family in OpenMetrics.
+    metrics.gauge("orders", &[]).set(7.0);
     metrics.timing("wait", &[]).record(Duration::ZERO);
     metrics.gauge("wait_seconds_count", &[]).set(7.0);
     metrics.gauge("call_seconds_sum", &[]).set(7.0);
@@ -152,7 +228,7 @@ fn a_name_is_of_one_kind() {
     assert_eq!(lines(&metrics, "orders_total"), ["orders_total 1"]);
     assert_eq!(lines(&metrics, "wait_seconds_count"), ["wait_seconds_count 1"]);
     assert_eq!(lines(&metrics, "call_seconds"), ["call_seconds_sum 7"]);
-    assert!(lines(&metrics, "metrics_refused_total").contains(&"metrics_refused_total{reason=\"kind\"} 3".into()));
+    assert!(lines(&metrics, "metrics_refused_total").contains(&"metrics_refused_total{reason=\"kind\"} 4".into()));
 }
 
 #[test]
@@ -178,7 +254,7 @@ fn recording_and_rendering_never_wait_for_each_other_for_ever() {
             for round in 0..ROUNDS {
                 // A new series takes the lock for writing, between the rendering of the others.
                 let label = (thread * ROUNDS + round).to_string();
-                metrics.counter("orders", &[("number", &label)]).increment(1);
+                metrics.counter("orders", &[("number", label.as_str())]).increment(1);
                 metrics.record_execution_time("trade_processing", Duration::from_micros(round));
                 handle.record(Duration::from_micros(round));
                 if round % 10 == 0 {

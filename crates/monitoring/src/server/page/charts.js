@@ -69,6 +69,20 @@ const Charts = (() => {
     return [line("p50", 0.5), line("p95", 0.95), line("p99", 0.99)];
   }
 
+  // Nothing is joined to it: behind it there is nothing, or where lines break, nothing at once.
+  function isAlone(points, place, bridging) {
+    const rest = bridging ? points.slice(place + 1) : points.slice(place + 1, place + 2);
+    return !rest.some((point) => point[1] !== null && Number.isFinite(point[1]));
+  }
+
+  // What is below a line that is the only one.
+  function area(points, x, y) {
+    const known = points.filter((point) => point[1] !== null && Number.isFinite(point[1]));
+    if (known.length < 2) return "";
+    const along = known.map(([at, value]) => `L${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+    return `M${x(known[0][0]).toFixed(1)} ${HEIGHT}${along}L${x(known[known.length - 1][0]).toFixed(1)} ${HEIGHT}Z`;
+  }
+
   // A line breaks where there is nothing, and one point alone is still seen.
   function path(points, x, y, bridging) {
     let text = "";
@@ -79,9 +93,8 @@ const Charts = (() => {
         return;
       }
       const here = `${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
-      const next = points[place + 1];
       text += open ? `L${here}` : `M${here}`;
-      if (!open && !bridging && (!next || next[1] === null)) text += `L${(x(at) + 0.5).toFixed(1)} ${y(value).toFixed(1)}`;
+      if (!open && isAlone(points, place, bridging)) text += `m-2 0h4`;
       open = true;
     });
     return text;
@@ -96,16 +109,21 @@ const Charts = (() => {
       this.svg.setAttribute("preserveAspectRatio", "none");
       this.svg.setAttribute("role", "img");
       const axis = node("path", "axis");
-      axis.setAttribute("d", `M0 ${HEIGHT}H${WIDTH}M0 0H${WIDTH}`);
-      this.svg.append(axis);
+      axis.setAttribute("d", small ? `M0 ${HEIGHT}H${WIDTH}` : `M0 ${HEIGHT}H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 0H${WIDTH}`);
+      this.area = node("path", "area");
+      this.svg.append(axis, this.area);
       this.paths = [];
       this.small = small;
-      this.ends = document.createElement("div");
-      this.ends.className = "ends";
-      this.ends.append(...["", "", ""].map(() => document.createElement("span")));
-      this.legend = document.createElement("div");
-      this.legend.className = "legend";
-      this.root.append(this.svg);
+      const made = (name, classes) => Object.assign(document.createElement(name), { className: classes });
+      this.plot = made("div", small ? "plot small" : "plot");
+      this.plot.append(this.svg);
+      // What its label says in words, for those who see it.
+      [this.high, this.low] = ["high", "low"].map((end) => made("span", `scale ${end}`));
+      this.ends = made("div", "ends");
+      this.ends.append(made("span", ""), made("span", ""));
+      this.legend = made("div", "legend");
+      if (!small) this.plot.append(this.high, this.low);
+      this.root.append(this.plot);
       if (!small) this.root.append(this.ends, this.legend);
     }
 
@@ -139,6 +157,8 @@ const Charts = (() => {
         const d = path(line.points, x, y, bridging);
         if (this.paths[place].getAttribute("d") !== d) this.paths[place].setAttribute("d", d);
       });
+      const under = lines.length === 1 ? area(lines[0].points, x, y) : "";
+      if (this.area.getAttribute("d") !== under) this.area.setAttribute("d", under);
       const says = lines.map((line) => {
         const known = line.points.filter((point) => point[1] !== null);
         return `${line.name} ${known.length ? figure(known[known.length - 1][1], unit) : "–"}`.trim();
@@ -147,9 +167,10 @@ const Charts = (() => {
       const label = values.length ? `${name}: ${says.join(", ")}; at most ${figure(high, unit)}` : `${name}: nothing yet`;
       if (this.svg.getAttribute("aria-label") !== label) this.svg.setAttribute("aria-label", label);
       const range = to - from;
+      set(this.high, values.length ? figure(high, unit) : "");
+      set(this.low, values.length ? figure(low, unit) : "nothing yet");
       set(this.ends.children[0], values.length ? clock(from, range) : "");
-      set(this.ends.children[1], values.length ? `${figure(low, unit)} to ${figure(high, unit)}` : "nothing yet");
-      set(this.ends.children[2], values.length ? clock(to, range) : "");
+      set(this.ends.children[1], values.length ? clock(to, range) : "");
     }
   }
 

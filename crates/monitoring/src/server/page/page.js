@@ -179,16 +179,22 @@
     }));
   }
 
+  // A processor that is busy does its work; memory and disk that are full are the end of it.
+  function level(name, part) {
+    if (part < (name === "Processors" ? 95 : 85)) return "well";
+    return part < 95 || name === "Processors" ? "high" : "full";
+  }
+
   function updateMeter(card, { name, percent, says, at }) {
     const [, number, meter, , quiet] = card.children;
     set(number, percent === null ? "–" : figure(percent, "percent"));
     const part = percent === null ? 0 : Math.max(0, Math.min(100, percent));
     attribute(meter, "aria-valuenow", part.toFixed(0));
     meter.firstChild.style.width = `${part.toFixed(1)}%`;
-    attribute(meter.firstChild, "data-level", part >= 95 ? "full" : part >= 85 ? "high" : "well");
+    attribute(meter.firstChild, "data-level", level(name, part));
     set(quiet, says);
     const points = past[name] || (past[name] = []);
-    if (percent !== null && (!points.length || points[points.length - 1][0] !== at)) points.push([at, percent]);
+    if (percent !== null && (!points.length || points[points.length - 1][0] < at)) points.push([at, percent]);
     while (points.length && points[0][0] < at - KEPT_MS) points.shift();
     card.chart.draw(`${name} over the last hour`, "percent", [{ name, points }]);
   }
@@ -200,11 +206,11 @@
     const bytes = (amount) => figure(amount, "bytes");
     const share = (used, total) => (total ? (used / total) * 100 : null);
     const load = cpu.load ? `load ${[cpu.load.one, cpu.load.five, cpu.load.fifteen].map((one) => figure(one, "")).join(", ")}; ` : "";
-    const limit = memory.limited_by === "host" ? "" : `, the limit of its ${memory.limited_by}`;
+    const limit = ({ limited_by }) => (limited_by === "host" ? "" : `, the limit of its ${limited_by}`);
     const free = disk.error === null ? `${bytes(disk.free_bytes)} of ${bytes(disk.used_bytes + disk.free_bytes)} free at ${disk.path}` : disk.error;
     sync(get("system"), [
-      { name: "Processors", percent: cpu.percent, says: `${load}${cpu.cores} cores`, at },
-      { name: "Memory", percent: share(memory.used_bytes, memory.total_bytes), says: `${bytes(memory.available_bytes)} of ${bytes(memory.total_bytes)} available${limit}`, at },
+      { name: "Processors", percent: cpu.percent, says: `${load}${figure(cpu.cores, "")} cores${limit(cpu)}`, at },
+      { name: "Memory", percent: share(memory.used_bytes, memory.total_bytes), says: `${bytes(memory.available_bytes)} of ${bytes(memory.total_bytes)} available${limit(memory)}`, at },
       { name: "Disk", percent: disk.error === null ? share(disk.used_bytes, disk.used_bytes + disk.free_bytes) : null, says: free, at },
     ], (meter) => meter.name, createMeter, updateMeter);
     facts(get("process"), [
@@ -214,7 +220,7 @@
       ["its processors", process.cpu_percent === null ? "–" : figure(process.cpu_percent, "percent")],
       ["threads", process.threads ?? "–"],
       ["open files", `${process.open_fds ?? "–"} of ${process.open_fds_max ?? "–"}`],
-      ["swap in use", bytes(swap.used_bytes)],
+      ["swap in use", swap.total_bytes ? `${bytes(swap.used_bytes)} of ${bytes(swap.total_bytes)}` : "none there"],
     ]);
   }
 
@@ -313,7 +319,8 @@
     card.chart = new Chart(false);
     card.metric = name;
     card.chart.draw(name, "", [], [0, 0]);
-    card.append(make("h3", "", name), make("p", "quiet", help), card.chart.root, make("p", "quiet number"));
+    card.more = make("p", "quiet");
+    card.append(make("h3", "", name), make("p", "quiet", help), card.chart.root, card.more, make("p", "quiet number"));
     seen.observe(card);
     return card;
   }
@@ -333,21 +340,32 @@
     const first = all.reduce((least, sample) => Math.min(least, sample[0]), to - 60e3);
     const from = Math.max(to - hours * 3600e3, first);
     const called = (labels) => Object.values(labels).join(", ") || "value";
-    const lines = metric.kind === "timing"
+    const lines = ["timing", "distribution"].includes(metric.kind)
       ? quantiles(all, from, to)
       : (metric.series || []).slice(0, 4).map((one) => ({ name: called(one.labels), points: one.samples }));
     card.chart.draw(card.metric, metric.unit, lines, [from, to]);
+    const more = metric.kind === "counter" || metric.kind === "gauge" ? (metric.series || []).length - lines.length : 0;
+    set(card.more, more > 0 ? `and ${more} more series` : "");
   }
+
+  // What every program has, and what nobody looks at first.
+  const isOwn = ({ name }) => /^(process|system|http|metrics)_/.test(name);
 
   async function showMetrics() {
     const hours = get("hours").value;
     const { metrics } = await ask(`metrics?format=json&hours=${hours}`);
     const sought = get("find").value.trim().toLowerCase();
-    const order = { timing: 0, gauge: 1, counter: 2 };
+    const order = { timing: 0, distribution: 1, gauge: 2, counter: 3 };
     const found = metrics.filter((metric) => metric.name.toLowerCase().includes(sought)).sort((a, b) => order[a.kind] - order[b.kind]);
-    sync(get("metrics"), found.slice(0, CHARTS_MAX), (metric) => metric.name, createMetric, updateMetric);
-    set(get("more"), found.length > CHARTS_MAX ? `${found.length - CHARTS_MAX} more: find them by name.` : found.length ? "" : "None of that name.");
-    await Promise.all([...get("metrics").children].filter((card) => card.isSeen).map(drawMetric));
+    const [own, others] = [found.filter(isOwn), found.filter((metric) => !isOwn(metric))];
+    sync(get("metrics"), others.slice(0, CHARTS_MAX), (metric) => metric.name, createMetric, updateMetric);
+    sync(get("own"), own, (metric) => metric.name, createMetric, updateMetric);
+    set(get("own-count"), `(${own.length})`);
+    get("own-part").hidden = own.length === 0;
+    if (sought && own.length) get("own-part").open = true;
+    const none = sought ? "None of that name." : "The program has recorded none yet.";
+    set(get("more"), others.length > CHARTS_MAX ? `${others.length - CHARTS_MAX} more: find them by name.` : found.length && (others.length || sought) ? "" : none);
+    await Promise.all([...document.querySelectorAll(".metric")].filter((card) => card.isSeen).map(drawMetric));
   }
 
   // ---- the round

@@ -1,17 +1,21 @@
 //! Ten thousand connections, and too few descriptors: against a process of its own, whose limits and descriptors are its own.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::bare::Bare;
 use crate::client::{NEVER, Reply};
 
 struct Subject {
     process: Child,
     address: SocketAddr,
+    /// Held open, so that it may go on to write.
+    _said: BufReader<ChildStdout>,
 }
 
 impl Subject {
@@ -23,16 +27,25 @@ impl Subject {
             println!("skipped: the example serve is not built");
             return None;
         }
+        Some(Self::run(descriptors, &example, &[]))
+    }
+
+    fn run(descriptors: usize, program: &Path, arguments: &[&str]) -> Self {
         let mut process = Command::new("sh")
-            .args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\""), example.to_str().expect("a path")])
+            .args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")])
+            .arg(program)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("is piped")).read_line(&mut line).expect("says its address");
-        let address = line.trim().trim_start_matches("http://").trim_end_matches('/').parse().expect("an address");
-        Some(Self { process, address })
+        let mut said = BufReader::new(process.stdout.take().expect("is piped"));
+        let address = said
+            .by_ref()
+            .lines()
+            .map(|line| line.expect("says its address"))
+            .find_map(|line| line.strip_prefix("http://").map(|rest| rest.trim_end_matches('/').parse()));
+        Self { process, address: address.expect("says its address").expect("an address"), _said: said }
     }
 
     fn get(&self, path: &str) -> (u16, Duration) {
@@ -75,7 +88,11 @@ fn ten_thousand_idle_connections_keep_nobody_waiting() {
         return;
     }
     let Some(subject) = Subject::start(1_024) else { return };
-    assert_eq!(subject.get("/live").0, 200);
+    // What it takes without them: more than usual where the machine has other things to do, and then many times that, since
+    // a hundred connections stand before each.
+    let mut alone: Vec<Duration> = (0..50).map(|_| subject.get("/live").1).collect();
+    alone.sort();
+    let limit = Duration::from_millis(100).max(20 * alone[47]);
     let before = subject.descriptors();
     let mut idle = Vec::with_capacity(connections);
     let mut waits = Vec::new();
@@ -96,7 +113,7 @@ fn ten_thousand_idle_connections_keep_nobody_waiting() {
     );
     assert!(most <= 256 + 2, "{most} are open");
     let most = waits[waits.len() * 95 / 100];
-    assert!(most < Duration::from_millis(100), "19 of 20 within {most:?}");
+    assert!(most < limit, "19 of 20 within {most:?}, and {:?} without them", alone[47]);
     drop(idle);
     subject.gives_back(before);
 }
@@ -124,7 +141,43 @@ fn without_descriptors_it_makes_do_with_those_it_has() {
     assert!(open < 50, "{open}");
     waits.sort();
     println!("200 connections with 40 descriptors; /live: median {:?}, longest {:?}", waits[10], waits[19]);
+    // Nobody waits for the time-outs of the others, which are 5 s.
+    assert!(waits[17] < Duration::from_secs(2), "one of ten waited for {:?} at least", waits[17]);
     drop(idle);
     subject.gives_back(before);
     assert_eq!(subject.get("/live").0, 200);
+}
+
+const CONTROL: &str = "hostile::subject::control_without_descriptors_hyper_alone_answers_nobody";
+/// How many the control has, by which it knows that it is the one that serves.
+const FEW: u64 = 41;
+
+#[test]
+fn control_without_descriptors_hyper_alone_answers_nobody() {
+    if getrlimit(Resource::Nofile).current == Some(FEW) {
+        let bare = Bare::start(1_024, "alive".into());
+        println!("\nhttp://{}/", bare.address);
+        // Until whoever asked for it goes.
+        drop(std::io::stdin().read(&mut [0]));
+        return;
+    }
+    if !cfg!(target_os = "linux") {
+        println!("skipped: there is no /proc to look at");
+        return;
+    }
+    let this = std::env::current_exe().expect("it runs");
+    let few = usize::try_from(FEW).expect("is small");
+    let subject = Subject::run(few, &this, &["--exact", CONTROL, "--nocapture"]);
+    assert_eq!(subject.get("/live").0, 200);
+    // Fewer than what its queue holds: beyond, not even a connection is to be had.
+    let _idle: Vec<_> = (0..80).map(|_| TcpStream::connect(subject.address).expect("connects")).collect();
+    let start = Instant::now();
+    while subject.descriptors() < few {
+        assert!(start.elapsed() < NEVER, "it has {} descriptors", subject.descriptors());
+        std::thread::yield_now();
+    }
+    let mut stream = TcpStream::connect(subject.address).expect("connects");
+    stream.set_read_timeout(Some(Duration::from_millis(500))).expect("takes the time-out");
+    stream.write_all(b"GET /live HTTP/1.1\r\nHost: test\r\n\r\n").expect("sends");
+    assert_eq!(stream.read(&mut [0; 16]).unwrap_err().kind(), ErrorKind::WouldBlock);
 }

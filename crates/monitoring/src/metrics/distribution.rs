@@ -1,0 +1,89 @@
+//! How large something is, where that is no duration.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::index::AnySeries;
+use super::instrument::{Instrument, add};
+use super::registry::{Families, Tables};
+use super::samples::{Clock, Samples};
+use super::summary::{Kind, Raw};
+
+/// How large something is: bytes, rows, prices. A histogram of fixed size.
+#[derive(Debug, Clone)]
+pub struct Distribution(Arc<Histogram>);
+
+#[derive(Debug)]
+#[repr(align(128))]
+struct Histogram {
+    // One for each bound, and one for what is more than the last.
+    buckets: [AtomicU64; Distribution::BOUNDS.len() + 1],
+    /// The bits of a float.
+    sum: AtomicU64,
+    samples: Samples,
+}
+
+impl Distribution {
+    /// The upper bounds of the buckets, inclusive: the powers of ten from a millionth to a hundred thousand million (**source:**
+    /// arbitrary; nobody knows beforehand what is measured, and the quantiles of the recent samples are exact).
+    pub const BOUNDS: [f64; 18] =
+        [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11];
+
+    /// Records one value. One that is no number is not recorded.
+    pub fn record(&self, value: f64) {
+        if value.is_nan() {
+            return;
+        }
+        let bucket = Self::BOUNDS.partition_point(|bound| *bound < value);
+        if let Some(bucket) = self.0.buckets.get(bucket) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        add(&self.0.sum, value);
+        self.0.samples.push(value);
+    }
+
+    /// How many there are up to each bound, and then in all; and their sum.
+    pub(super) fn cumulative(&self) -> ([u64; Self::BOUNDS.len() + 1], f64) {
+        let mut total = 0;
+        let counts = std::array::from_fn(|index| {
+            total += self.0.buckets.get(index).map_or(0, |bucket| bucket.load(Ordering::Relaxed));
+            total
+        });
+        (counts, f64::from_bits(self.0.sum.load(Ordering::Relaxed)))
+    }
+}
+
+impl Instrument for Distribution {
+    const KIND: Kind = Kind::Distribution;
+    const ENDING: &'static str = "";
+    const RENDERED: &'static [&'static str] = &["", "_bucket", "_sum", "_count"];
+
+    fn new(samples_max: usize, clock: Clock) -> Self {
+        Self(Arc::new(Histogram {
+            buckets: Default::default(),
+            sum: AtomicU64::new(0),
+            samples: Samples::new(samples_max, clock),
+        }))
+    }
+
+    fn samples(&self, window: Duration) -> Raw {
+        self.0.samples.within(window)
+    }
+
+    fn into_any(self) -> AnySeries {
+        AnySeries::Distribution(self)
+    }
+
+    fn of(series: &AnySeries) -> Option<&Self> {
+        if let AnySeries::Distribution(series) = series { Some(series) } else { None }
+    }
+
+    fn families(tables: &Tables) -> &Families<Self> {
+        &tables.distributions
+    }
+
+    fn families_mut(tables: &mut Tables) -> &mut Families<Self> {
+        &mut tables.distributions
+    }
+}
