@@ -98,6 +98,8 @@ struct Waiter {
     turn: Condvar,
     /// If it is the next one: it looks out for the seat then, since waking up takes longer than most work.
     is_next: AtomicBool,
+    /// If it has to be woken. Changed under the lock of the state.
+    is_asleep: AtomicBool,
     is_called: AtomicBool,
     /// The seat, or why there is none any more. Filled under the lock of the state.
     seat: Mutex<Option<Result<Seat, Cause>>>,
@@ -112,6 +114,7 @@ impl Waiter {
             thread: thread::current().id(),
             turn: Condvar::new(),
             is_next: AtomicBool::new(false),
+            is_asleep: AtomicBool::new(false),
             is_called: AtomicBool::new(false),
             seat: Mutex::new(None),
         }
@@ -267,7 +270,9 @@ impl Writer {
                 state = self.lock();
             } else {
                 let left = self.waits.saturating_sub(start.elapsed());
+                waiter.is_asleep.store(true, Ordering::Relaxed);
                 state = waiter.turn.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+                waiter.is_asleep.store(false, Ordering::Relaxed);
             }
             // Whoever passes the seat on does so under the lock: it is here, or we are still in the queue.
             if let Some(called) = waiter.take() {
@@ -406,17 +411,20 @@ impl Shared {
     }
 }
 
-/// Gives the seat to the one whose turn it is, and tells the one after it.
+/// Gives the seat to the one whose turn it is, and tells the one after it. Who looks out already sees it without being woken, which
+/// would be a call of the system.
 fn hand_over(mut state: MutexGuard<'_, State>, waiter: &Waiter, seat: Seat) {
     state.holder = Some(waiter.thread);
     waiter.call(Ok(seat));
     let next = state.queue.front().cloned();
+    if let Some(next) = &next {
+        next.is_next.store(true, Ordering::Relaxed);
+    }
+    let asleep = [Some(waiter), next.as_deref()].map(|one| one.filter(|one| one.is_asleep.load(Ordering::Relaxed)));
     // Whoever is woken wants the lock.
     drop(state);
-    waiter.turn.notify_one();
-    if let Some(next) = next {
-        next.is_next.store(true, Ordering::Relaxed);
-        next.turn.notify_one();
+    for one in asleep.into_iter().flatten() {
+        one.turn.notify_one();
     }
 }
 
