@@ -1,5 +1,5 @@
 //! How fast the record is, as ratios to what one would write without it, in one run: `cargo bench -p trading-storage`, or a
-//! part of it: `-- callers`, `-- bulk`, `-- queries`.
+//! part of it: `-- caller`, `-- callers`, `-- bulk`, `-- queries`.
 //!
 //! The figures of a disk differ from machine to machine and from minute to minute; the ratios are what counts.
 
@@ -7,7 +7,10 @@
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -16,7 +19,8 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use trading_storage::{
-    Agent, AgentId, ClientOrderId, Database, Error, Options, Order, OrderStatus, Reader, Side, Ticker, TradeFilter,
+    Agent, AgentId, ClientOrderId, Database, Error, Observer, Options, Order, OrderStatus, Reader, Side, Ticker,
+    TradeFilter,
     chrono::{DateTime, Days, TimeDelta},
 };
 
@@ -46,7 +50,12 @@ fn number_of_day(number: u64) -> i64 {
 }
 
 fn database(folder: &TempDir) -> Database {
-    let options = Options { busy_timeout: Duration::from_secs(60), ..Options::at(folder.path().join("record.db")) };
+    observed(folder, None)
+}
+
+fn observed(folder: &TempDir, observer: Option<Arc<dyn Observer>>) -> Database {
+    let path = folder.path().join("record.db");
+    let options = Options { busy_timeout: Duration::from_secs(60), observer, ..Options::at(path) };
     let db = Database::open_or_create(&options).expect("opens");
     db.transaction(|tx| {
         (0..5).try_for_each(|number| {
@@ -141,11 +150,36 @@ fn one_caller() {
     tell("1 caller, durable", number, ours, "a bare loop that writes as many rows", theirs_with_event);
 }
 
+/// How many callers the commits had, and how long they took.
+#[derive(Debug, Default)]
+struct Commits {
+    count: AtomicU64,
+    callers: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Observer for Commits {
+    fn committed(&self, callers: u32, took: Duration) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.callers.fetch_add(callers.into(), Ordering::Relaxed);
+        self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+impl Commits {
+    fn mean(&self, sum: &AtomicU64) -> f64 {
+        count(sum.load(Ordering::Relaxed)) / count(self.count.load(Ordering::Relaxed))
+    }
+}
+
 fn callers(threads: u64) {
     let folder = TempDir::new().expect("a folder");
-    let db = database(&folder);
+    let commits = Arc::<Commits>::default();
+    let db = observed(&folder, Some(Arc::clone(&commits) as _));
     let ours = rate(threads, |order| db.transaction(|tx| tx.insert_trade(order).map(drop)).expect("is recorded"));
     drop(db);
+    let (each, took) = (commits.mean(&commits.callers), commits.mean(&commits.micros));
+    println!("{threads} callers: {each:.1} share a commit, which takes {took:.0} us");
     let folder = TempDir::new().expect("a folder");
     drop(database(&folder));
     #[expect(clippy::disallowed_methods, reason = "the pool that one would use without the crate")]
@@ -281,8 +315,10 @@ fn main() {
     #[expect(clippy::disallowed_methods, reason = "a bench is told what to measure")]
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |part: &str| asked.is_empty() || asked.iter().any(|name| name == part);
-    if wanted("callers") {
+    if wanted("caller") {
         one_caller();
+    }
+    if wanted("callers") {
         [16, 64].into_iter().for_each(callers);
     }
     if wanted("bulk") {
