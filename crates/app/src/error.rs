@@ -48,6 +48,12 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// It was ended, since it could not go on.
+    #[error("it could not go on: {reason}")]
+    GaveUp {
+        /// Why.
+        reason: String,
+    },
     /// The signals that end the process could not be caught.
     #[error("cannot catch signals")]
     Signals {
@@ -114,7 +120,9 @@ impl Error {
                 return error.way_out().map(|text| format!("{text}{setting}"));
             }
             Self::SampleInProduction => "set DATABASE_PATH to another database",
+            Self::Logging(trading_logging::Error::UnknownComponent { .. }) => "correct LOGGING__LEVELS",
             Self::Logging(_) => "the folder is the setting LOG_PATH",
+            Self::GaveUp { .. } => "check the disk, and start it again: a start looks at everything anew",
             Self::Monitoring(trading_monitoring::Error::Bind { .. }) => "set MONITORING__PORT or MONITORING__HOST",
             Self::Settings(_)
             | Self::Monitoring(_)

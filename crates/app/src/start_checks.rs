@@ -67,12 +67,15 @@ impl Findings {
 }
 
 /// Looks at the machine.
-pub(crate) fn look(settings: &Settings) -> Findings {
+pub(crate) fn look(settings: &Settings, logging: bool) -> Findings {
     let mut findings = Findings::default();
     let data = folder_of(&settings.database.full_path());
     let mut folders = vec![("the database", "DATABASE_PATH", data)];
     if settings.backup.enabled {
         folders.push(("the backups", "BACKUP__PATH", settings.backup.path.full()));
+    }
+    if logging {
+        folders.push(("the logs", "LOG_PATH", settings.logging.path.full()));
     }
     for (what, variable, folder) in folders {
         check_folder(what, variable, &folder, &mut findings);
