@@ -73,7 +73,7 @@ fn a_mail_says_what_changed() {
     for expected in [
         "MAIL FROM:<operator@example.com>",
         "RCPT TO:<operator@example.com>",
-        "Subject: trading (development): database is unhealthy (after 3 changes): does",
+        "Subject: trading (development): database is unhealthy (after 3 changes)",
         "does not answer",
         "    \"subject\": \"database\",",
     ] {

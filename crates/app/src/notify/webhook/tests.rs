@@ -120,7 +120,7 @@ fn what_fails_is_posted_again_under_the_same_id() {
     assert!(ids.len() == 4 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     let counted = stage.metrics.prometheus();
     for (event, count) in [("attempt_failed", 3), ("waiting", 3), ("recovered", 1)] {
-        let line = format!("\nretry_events_total{{operation=\"post to the webhook\",event=\"{event}\"}} {count}\n");
+        let line = format!("\nretry_events_total{{event=\"{event}\",operation=\"post to the webhook\"}} {count}\n");
         assert!(counted.contains(&line), "{line} in {counted}");
     }
 }
