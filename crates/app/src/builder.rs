@@ -138,7 +138,7 @@ impl Builder {
             extension.join(extend(&handles));
         }
         let Extension { checks, tasks: added, mut pages } = extension;
-        let recovery = Recovery::default();
+        let recovery = Recovery::new(&handles.metrics);
         let mut all_tasks = tasks::all(&handles.settings, &handles.database, observer);
         all_tasks.push(recovery.clone().task());
         all_tasks.extend(added);

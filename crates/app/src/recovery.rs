@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use trading_monitoring::Metrics;
 use trading_resilience::retry::{Jitter, Policy};
 use trading_storage::{Database, Error};
 
@@ -24,14 +25,25 @@ const ATTEMPTS: Policy = Policy {
     deadline: None,
 };
 
+const REOPENED: &str = "database_reopened_total";
+
 /// Shared by the check that says no while the record takes no writes, and the task that ends that.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recovery {
     /// If the check has said no. Only then it is opened anew, so that nobody who looks can miss it.
     is_known: Arc<AtomicBool>,
 }
 
 impl Recovery {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        metrics.describe(REOPENED, "Attempts to open the record anew, after a commit that the disk did not confirm, by success.");
+        // A series that is there from the start shows its first event as an increase.
+        for success in ["true", "false"] {
+            metrics.counter(REOPENED, &[("success", success)]).increment(0);
+        }
+        Self { is_known: Arc::default() }
+    }
+
     pub(crate) fn saw(&self, stopped: bool) {
         self.is_known.store(stopped, Ordering::Release);
     }
@@ -51,7 +63,7 @@ impl Recovery {
 
 fn reopen(context: &TaskContext, database: &Database) -> Result<(), TaskError> {
     let handles = context.handles();
-    let counted = |success| handles.metrics().counter("database_reopened_total", &[("success", success)]).increment(1);
+    let counted = |success| handles.metrics().counter(REOPENED, &[("success", success)]).increment(1);
     let mut delays = ATTEMPTS.delays(0);
     loop {
         let error = match database.reopen() {

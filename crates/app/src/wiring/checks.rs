@@ -50,7 +50,7 @@ pub(crate) fn checks(
         checks.push(log_check(logging, metrics).every(interval));
     }
     if settings.backup.enabled {
-        checks.push(backup_check(settings.backup.path.full(), database.instance_id().to_owned()));
+        checks.push(backup_check(settings.backup.path.full(), database.instance_id().to_owned(), metrics.clone()));
     }
     if settings.monitoring.external_checks {
         checks.extend(external_checks(settings));
@@ -118,11 +118,17 @@ fn log_check(logging: Weak<Logging>, metrics: &Metrics) -> Check {
 /// How old the newest backup may be: one was missed.
 const BACKUP_AGE_MAX: Duration = Duration::from_secs(48 * 3600);
 
-fn backup_check(folder: PathBuf, instance_id: String) -> Check {
+fn backup_check(folder: PathBuf, instance_id: String, metrics: Metrics) -> Check {
+    metrics.describe("backup_newest_timestamp_seconds", "When the newest proven backup was made; not there while there is none.");
     let ours = move |backup: &Backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
     Check::backup_age(BACKUP_AGE_MAX, move || {
         let newest = Backup::list(&folder)?.into_iter().find(|backup| backup.is_proven() && ours(backup));
-        Ok::<_, Error>(newest.map(|backup| backup.created_at))
+        let created_at = newest.map(|backup| backup.created_at);
+        if let Some(at) = created_at {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
+            metrics.gauge("backup_newest_timestamp_seconds", &[]).set(at.timestamp() as f64);
+        }
+        Ok::<_, Error>(created_at)
     })
 }
 
