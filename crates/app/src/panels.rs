@@ -51,9 +51,8 @@ fn agents(database: &Database) -> Parts {
             last_trade_date.map_or_else(dash, |date| date.to_string()),
         ]
     });
-    let columns = [
-        "agent", "name", "enabled", "positions", "value", "profit", "last day", "that day", "in all", "last trade",
-    ];
+    let columns =
+        ["agent", "name", "enabled", "positions", "value", "profit", "last day", "that day", "in all", "last trade"];
     Ok(vec![Part::table(columns, rows)])
 }
 

@@ -36,7 +36,10 @@ pub(crate) struct Recovery {
 
 impl Recovery {
     pub(crate) fn new(metrics: &Metrics) -> Self {
-        metrics.describe(REOPENED, "Attempts to open the record anew, after a commit that the disk did not confirm, by success.");
+        metrics.describe(
+            REOPENED,
+            "Attempts to open the record anew, after a commit that the disk did not confirm, by success.",
+        );
         // A series that is there from the start shows its first event as an increase.
         for success in ["true", "false"] {
             metrics.counter(REOPENED, &[("success", success)]).increment(0);

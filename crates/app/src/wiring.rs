@@ -161,7 +161,8 @@ mod tests {
         let value = |at: usize| format!("https://canary-{at}.example.com");
         let set = keys.iter().enumerate().map(|(at, key)| (key.variable().into_owned(), value(at)));
         let settings = Settings::loader().root(folder.path()).environment(set).load().expect("loads");
-        let known: BTreeSet<_> = secrets(&settings).into_iter().map(|secret| secret.expose_secret().to_owned()).collect();
+        let known: BTreeSet<_> =
+            secrets(&settings).into_iter().map(|secret| secret.expose_secret().to_owned()).collect();
         assert_eq!(known, (0..keys.len()).map(value).collect());
     }
 

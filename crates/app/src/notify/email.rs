@@ -115,7 +115,8 @@ impl Channel for Email {
 
     fn deliver(&mut self, told: &Told, effort: Effort<'_>) -> Result<(), String> {
         let message = self.message(told).map_err(|error| error.to_string())?;
-        let retry = self.policy.idempotent("a mail that comes twice").cancelled_by(effort.cancel).observed_by(effort.observer);
+        let retry =
+            self.policy.idempotent("a mail that comes twice").cancelled_by(effort.cancel).observed_by(effort.observer);
         let sent = retry.run("send a mail", |_| self.transport.send(&message).map_err(SendError));
         sent.map(drop).map_err(|error| chain(&error))
     }

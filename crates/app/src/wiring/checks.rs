@@ -1,10 +1,6 @@
 //! What is looked at: the record, the machine, the log, the backups, the services, and each task.
 
-use std::{
-    path::PathBuf,
-    sync::Weak,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Weak, time::Duration};
 
 use secrecy::ExposeSecret as _;
 use trading_config::{Api, Authorization, Settings};
@@ -119,7 +115,10 @@ fn log_check(logging: Weak<Logging>, metrics: &Metrics) -> Check {
 const BACKUP_AGE_MAX: Duration = Duration::from_secs(48 * 3600);
 
 fn backup_check(folder: PathBuf, instance_id: String, metrics: Metrics) -> Check {
-    metrics.describe("backup_newest_timestamp_seconds", "When the newest proven backup was made; not there while there is none.");
+    metrics.describe(
+        "backup_newest_timestamp_seconds",
+        "When the newest proven backup was made; not there while there is none.",
+    );
     let ours = move |backup: &Backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
     Check::backup_age(BACKUP_AGE_MAX, move || {
         let newest = Backup::list(&folder)?.into_iter().find(|backup| backup.is_proven() && ours(backup));

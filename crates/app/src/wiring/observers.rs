@@ -93,9 +93,11 @@ impl LogCounters {
         ]);
         for (at, Tally { component, level, lines, dropped, .. }) in now.tallies.iter().enumerate() {
             // They come in the same order each time.
-            let (lines_before, dropped_before) = before.tallies.get(at).map_or((0, 0), |tally| (tally.lines, tally.dropped));
+            let (lines_before, dropped_before) =
+                before.tallies.get(at).map_or((0, 0), |tally| (tally.lines, tally.dropped));
             let labels = [("component", component.as_str()), ("level", level.as_str())];
-            let add = |name, total: u64, before| self.metrics.counter(name, &labels).increment(total.saturating_sub(before));
+            let add =
+                |name, total: u64, before| self.metrics.counter(name, &labels).increment(total.saturating_sub(before));
             add("log_lines_total", *lines, lines_before);
             if *dropped > 0 {
                 add("log_lines_dropped_total", *dropped, dropped_before);

@@ -158,7 +158,8 @@ fn names_from_outside_are_refused_or_kept_byte_for_byte() {
     write(folder.path(), "config/agents.json", &agents.to_string());
     let running = Running::start(folder.path(), &[]);
     let long = format!("/health/{}", "x".repeat(300));
-    let odd = ["/health/../metrics", "/health/%2e%2e%2fmetrics", "/health/a%00b", "/health/';DROP", "//", long.as_str()];
+    let odd =
+        ["/health/../metrics", "/health/%2e%2e%2fmetrics", "/health/a%00b", "/health/';DROP", "//", long.as_str()];
     for path in odd {
         assert_eq!(running.get(path).0, 404, "{path}");
     }

@@ -219,7 +219,10 @@ fn a_disk_that_goes_on_failing_ends_the_process() {
     drop(disk);
     assert_eq!(code, Some(1));
     let last = stderr.lines().last().expect("it says why");
-    assert!(last.starts_with("error: it could not go on: a commit was not confirmed, and the record cannot be"), "{last}");
+    assert!(
+        last.starts_with("error: it could not go on: a commit was not confirmed, and the record cannot be"),
+        "{last}"
+    );
     // The start after it is the way out.
     let running = Running::start(root, &[]);
     assert_eq!(running.json("/ready")["ready"], true);

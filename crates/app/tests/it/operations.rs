@@ -148,7 +148,9 @@ fn a_folder_that_this_user_may_not_write_to() {
     let output = command.current_dir(folder.path()).env_clear().env("MONITORING__PORT", "0").output().expect("runs");
     let stderr = text(&output.stderr).replace(&folder.path().display().to_string(), "…");
     let line = |what: &str, variable: &str| {
-        format!("  the folder … of {what} cannot be written; let user 65532 write to it, or set {variable} to another place\n")
+        format!(
+            "  the folder … of {what} cannot be written; let user 65532 write to it, or set {variable} to another place\n"
+        )
     };
     let lines = [("the database", "DATABASE_PATH"), ("the backups", "BACKUP__PATH"), ("the logs", "LOG_PATH")];
     let lines: String = lines.iter().map(|(what, variable)| line(what, variable)).collect();

@@ -40,7 +40,11 @@ fn the_page_shows_agents_backups_versions_and_the_configuration() {
     let running = Running::start(folder.path(), &set);
     let panels = running.json("/panels");
     let agents = panel(&panels, "Agents")[0].clone();
-    assert_eq!((&agents["columns"][0], agents["rows"].as_array().map(Vec::len)), (&"agent".into(), Some(5)), "{agents}");
+    assert_eq!(
+        (&agents["columns"][0], agents["rows"].as_array().map(Vec::len)),
+        (&"agent".into(), Some(5)),
+        "{agents}"
+    );
     let row = &agents["rows"][1];
     assert_eq!((&row[0], &row[2], &row[3]), (&"josh_gottheimer".into(), &"yes".into(), &"10".into()), "{row}");
     assert!(row[8].as_str().is_some_and(|part| part.ends_with(" %")), "its last performance: {row}");
@@ -110,7 +114,8 @@ fn a_program_adds_routes_and_panels_and_brings_its_listener() {
     let folder = project();
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let address = listener.local_addr().expect("an address");
-    let settings = Settings::loader().root(folder.path()).environment([("MONITORING__PORT", "1")]).load().expect("loads");
+    let settings =
+        Settings::loader().root(folder.path()).environment([("MONITORING__PORT", "1")]).load().expect("loads");
     let ours = Pages::new("/portfolio")
         .route("/size", "how large it is", |query| Reply::text(query.get("of").unwrap_or("nothing").to_owned()))
         .panel("Portfolio", || Ok(vec![Part::text("Nothing yet.")]));
@@ -132,7 +137,8 @@ fn a_program_adds_routes_and_panels_and_brings_its_listener() {
 #[test]
 fn a_prefix_that_the_app_has_is_refused() {
     let folder = project();
-    let settings = Settings::loader().root(folder.path()).environment([("MONITORING__PORT", "0")]).load().expect("loads");
+    let settings =
+        Settings::loader().root(folder.path()).environment([("MONITORING__PORT", "0")]).load().expect("loads");
     let error = App::builder(settings).without_logging().pages(Pages::new("/overview")).start().expect_err("is taken");
     assert!(error.to_string().contains("each prefix is given once"), "{error}");
 }

@@ -26,7 +26,9 @@ impl Levels {
 
 impl Value for Levels {
     const RULE: &'static str = "components with levels, each once, such as api=DEBUG, quiver=WARNING";
-    const KIND: Kind = Kind::Text { pattern: Some(r"^\s*([A-Za-z0-9_-]+\s*=\s*[A-Za-z]+(\s*,\s*[A-Za-z0-9_-]+\s*=\s*[A-Za-z]+)*)?\s*$") };
+    const KIND: Kind = Kind::Text {
+        pattern: Some(r"^\s*([A-Za-z0-9_-]+\s*=\s*[A-Za-z]+(\s*,\s*[A-Za-z0-9_-]+\s*=\s*[A-Za-z]+)*)?\s*$"),
+    };
     fn parse(text: &str, root: &Path) -> Option<Self> {
         let mut levels: Vec<(String, Level)> = Vec::new();
         for pair in text.split(',').filter(|_| !text.trim().is_empty()) {

@@ -146,17 +146,19 @@ const LOGGING: &[Row] = &[
         "logging.queue_bytes",
         "8 MiB",
         &["64 KiB", "65536", "1 GiB", "1000 kB"],
-        &[
-            ("from 64 KiB to 1 GiB", &["65535", "1073741825 B"]),
-            (SIZE, &["8 MX", "1.5 MB"]),
-        ],
+        &[("from 64 KiB to 1 GiB", &["65535", "1073741825 B"]), (SIZE, &["8 MX", "1.5 MB"])],
     ),
     Row("logging.no_color", "", &["1"], &[]),
 ];
 const MONITORING: &[Row] = &[
     Row("monitoring.host", "127.0.0.1", &["::1"], &[(ADDRESS, &["0.0.0"])]),
     Row("monitoring.port", "8080", &["0", "65535"], &[(PORT, &["http", "65536"])]),
-    Row("monitoring.token", "", &["sixteen-letters."], &[(TOKEN, &["fifteen-letters", "sixteen letters.", "umläute-und-mehr"])]),
+    Row(
+        "monitoring.token",
+        "",
+        &["sixteen-letters."],
+        &[(TOKEN, &["fifteen-letters", "sixteen letters.", "umläute-und-mehr"])],
+    ),
     Row(
         "monitoring.metrics_retention",
         "24h",

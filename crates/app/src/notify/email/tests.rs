@@ -94,13 +94,16 @@ fn a_server_that_refuses_is_not_asked_again_and_one_that_is_not_there_is_given_u
     let error = deliver(port).expect_err("is refused");
     assert!(error.contains("554") && error.contains("never"), "{error}");
     assert!(!told.join().expect("ends").contains(&"DATA".to_owned()));
-    let unused = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("an address").port();
+    let unused =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("an address").port();
     assert!(deliver(unused).is_err());
 }
 
 #[test]
 fn only_what_stays_on_this_machine_goes_uncovered() {
-    for (server, here) in [("localhost", true), ("127.0.0.1", true), ("::1", true), ("smtp.example.com", false), ("10.0.0.1", false)] {
+    for (server, here) in
+        [("localhost", true), ("127.0.0.1", true), ("::1", true), ("smtp.example.com", false), ("10.0.0.1", false)]
+    {
         assert_eq!(is_here(server), here, "{server}");
     }
 }
