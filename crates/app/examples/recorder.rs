@@ -81,11 +81,11 @@ fn hasty(context: &TaskContext) -> Result<(), TaskError> {
     let database = context.handles().database();
     let mut list = Vec::new();
     for number in next_number(database)?.. {
+        list.push(order(context.handles(), number)?);
+        say(number)?;
         if context.is_stopping() {
             break;
         }
-        list.push(order(context.handles(), number)?);
-        say(number)?;
         if list.len() == LIST {
             database.transaction(|tx| tx.insert_trades(&list))?;
             list.clear();

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -165,6 +166,16 @@ fn change_agents(root: &Path, running: &Running, id: &str) {
     running.signal(Signal::HUP);
 }
 
+/// Asks until it is so, which a failing test should not do for ever.
+#[track_caller]
+fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never is");
+        std::thread::yield_now();
+    }
+}
+
 fn log(root: &Path) -> String {
     fs::read_to_string(root.join("logs/trading_automation.log")).expect("is read")
 }
@@ -179,9 +190,7 @@ fn a_commit_that_the_disk_does_not_confirm_is_told_and_resolved() {
         return;
     };
     change_agents(root, &running, "another_one");
-    while !log(root).contains("the agents are other ones now") {
-        std::thread::yield_now();
-    }
+    until(|| log(root).contains("the agents are other ones now"));
     drop(disk);
     let transitions = running.json("/transitions")["transitions"].to_string();
     assert!(transitions.contains("no more writes are taken, since a commit was not confirmed"), "{transitions}");
@@ -211,9 +220,10 @@ fn a_disk_that_goes_on_failing_ends_the_process() {
     };
     change_agents(root, &running, "another_one");
     let mut ready = running.get("/ready");
-    while ready.0 == 200 {
+    until(|| {
         ready = running.get("/ready");
-    }
+        ready.0 == 503
+    });
     assert!(ready.2.contains("database_writes"), "{ready:?}");
     let (code, _, stderr) = running.end();
     drop(disk);

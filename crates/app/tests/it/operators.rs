@@ -196,8 +196,8 @@ fn health_asks_the_running_program() {
     let running = Running::start(root, &[]);
     let url = format!("http://{}/health", running.address);
     let said = well(root, &["health", "--url", &url]);
-    assert!(said.starts_with("healthy\nCOMPONENT      STATUS   MESSAGE\n"), "{said}");
-    assert!(said.contains("\ndatabase       healthy  answers\n"), "{said}");
+    assert!(said.starts_with("healthy\nCOMPONENT        STATUS   MESSAGE\n"), "{said}");
+    assert!(said.contains("\ndatabase         healthy  answers\n"), "{said}");
     assert_eq!(json(root, &["health", "--url", &url])["status"], "healthy");
     let elsewhere = format!("http://{}/ping", running.address);
     let error = fails(root, &["health", "--url", &elsewhere], 1);
