@@ -25,6 +25,12 @@ pub enum Error {
         /// The newest proven backup.
         backup: PathBuf,
     },
+    /// What was to be imported.
+    #[error(transparent)]
+    Import {
+        /// What is wrong with it.
+        source: trading_storage::Error,
+    },
     /// Real money, and a record of made-up trades, do not go together.
     #[error("made-up trades do not go into production")]
     SampleInProduction,
@@ -118,6 +124,19 @@ impl Error {
                 );
                 let setting = if elsewhere { "" } else { "; the path is the setting DATABASE_PATH" };
                 return error.way_out().map(|text| format!("{text}{setting}"));
+            }
+            Self::Import { source } => {
+                use trading_storage::Error as E;
+                match source {
+                    E::Missing { .. }
+                    | E::NotAFile { .. }
+                    | E::NotADatabase { .. }
+                    | E::Emptied { .. }
+                    | E::Foreign { .. } => {
+                        "name the database of the earlier system; its DATABASE_PATH said where it is"
+                    }
+                    source => return source.way_out().map(str::to_owned),
+                }
             }
             Self::SampleInProduction => "set DATABASE_PATH to another database",
             Self::Logging(trading_logging::Error::UnknownComponent { .. }) => "correct LOGGING__LEVELS",

@@ -156,6 +156,9 @@ fn the_earlier_database_is_imported_once() {
     assert_eq!((&again["changed"], &again["trades"]["unchanged"]), (&false.into(), &1.into()), "{again}");
     let error = fails(root, &["import", "none.db"], 1);
     assert!(error.contains("none.db"), "{error}");
+    let error = fails(root, &["import", "--yes", "config/agents.json"], 1);
+    let way_out = "name the database of the earlier system; its DATABASE_PATH said where it is";
+    assert_eq!(error, format!("error: config/agents.json is not a database; way out: {way_out}"));
     let error = fails(root, &["import", "--zone", "Mars/Phobos", "old.db"], 2);
     assert_eq!(
         error,
