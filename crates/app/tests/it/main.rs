@@ -9,6 +9,7 @@ mod operators;
 mod pages;
 mod smoke;
 mod tasks;
+mod terminal;
 
 use std::{
     collections::BTreeMap,
