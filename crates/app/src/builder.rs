@@ -1,11 +1,16 @@
 //! How the whole is put together, in its order.
 
-use std::{fmt, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use trading_config::{AgentsWatch, Settings, WatchOptions};
 use trading_logging::Logging;
 use trading_monitoring::{
-    Check, Health, Lifecycle, Metrics, Pages, Phase, Server, Sources, Status, System, Transition,
+    Check, ComponentReport, Health, Lifecycle, Metrics, Pages, Phase, Server, Sources, Status, System, Transition,
 };
 use trading_storage::{Database, MigrationSet};
 
@@ -20,8 +25,11 @@ use crate::{
     tasks, wiring,
 };
 
-/// How long the start waits for the first result of each health check, so that the first request gets true answers.
+/// How long the start waits for the first results of the critical health checks, so that the first request gets true answers.
 const FIRST_CHECKS_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often it is asked for them.
+const FIRST_CHECKS_LOOK: Duration = Duration::from_millis(2);
 
 type Extend = Box<dyn FnOnce(&Handles) -> Extension + Send>;
 
@@ -158,8 +166,8 @@ impl Builder {
             lifecycle: lifecycle.clone(),
             pages,
         };
-        if !health.wait_first(FIRST_CHECKS_LIMIT) {
-            log::warn!("a health check has no result yet, and /ready says so");
+        if !wait_for_critical(&health, FIRST_CHECKS_LIMIT) {
+            log::warn!("a critical health check has no result yet, and /ready says so");
         }
         let server = Server::start_on(listener, options, sources)?;
         tasks
@@ -190,6 +198,22 @@ fn handles(settings: Settings, database: Database, metrics: Metrics) -> Result<H
     let notifier = Notifier::start(&settings, &metrics).map_err(|source| Error::Thread { name: "notifier", source })?;
     let (settings, agents) = (Arc::new(settings), Arc::new(agents));
     Ok(Handles { settings, database, metrics, agents, notifier, requests: Requests::new() })
+}
+
+/// Waits for the first results of what decides if the whole is ready; what asks others far away may take its time. Says whether they came in
+/// time.
+fn wait_for_critical(health: &Health, limit: Duration) -> bool {
+    let start = Instant::now();
+    let is_known = |component: &ComponentReport| !component.critical || component.status != Status::Unknown;
+    while !health.wait_first(FIRST_CHECKS_LOOK) {
+        if health.report().components.iter().all(is_known) {
+            return true;
+        }
+        if start.elapsed() > limit {
+            return false;
+        }
+    }
+    true
 }
 
 /// A failed task is a log line, a count, and a message to people.
@@ -274,4 +298,34 @@ fn say_unresolved(database: &Database) -> Result<(), Error> {
         log::info!(target: "trading", more = open.len() - UNRESOLVED_LISTED; "further orders have no result yet");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use trading_monitoring::Outcome;
+
+    use super::*;
+
+    /// A check that comes to no end before `release` goes.
+    fn hanging(critical: bool) -> (Check, mpsc::Sender<()>) {
+        let (release, held) = mpsc::channel::<()>();
+        let look = move || Outcome::healthy(format!("{:?}", held.recv()));
+        (Check::new("hanging", look).critical(critical).timeout(Duration::from_secs(60)), release)
+    }
+
+    #[test]
+    fn the_start_waits_for_what_decides_and_for_nothing_else() {
+        let well = || Check::new("well", || Outcome::healthy("is well")).critical(true);
+        let (far_away, release) = hanging(false);
+        let health = Health::start([well(), far_away]).expect("starts");
+        assert!(wait_for_critical(&health, Duration::from_secs(60)));
+        drop(release);
+        let (near, release) = hanging(true);
+        let health = Health::start([well(), near]).expect("starts");
+        assert!(!wait_for_critical(&health, Duration::from_millis(20)));
+        drop(release);
+        assert!(wait_for_critical(&health, Duration::from_secs(60)));
+    }
 }
