@@ -157,3 +157,14 @@ fn a_folder_that_this_user_may_not_write_to() {
     assert_eq!((output.status.code(), stderr), (Some(1), format!("error: this machine is not ready\n{lines}")));
     assert_eq!(tree(folder.path()), before, "nothing was made");
 }
+
+#[test]
+fn a_limit_of_file_sizes_is_an_error_of_commands_too() {
+    let folder = project();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 64; exec \"$0\" init-db", env!("CARGO_BIN_EXE_trading")]);
+    let output = command.current_dir(folder.path()).env_clear().output().expect("runs");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{stderr}");
+}
