@@ -9,8 +9,8 @@ use std::{
 
 use crate::{project, run, text, tree};
 
-/// What a terminal shows while this runs in it and is answered so, and the exit code; `None` where there is no `script`.
-fn shown(root: &Path, variables: &[(&str, &str)], arguments: &str, answer: &str) -> Option<(Option<i32>, String)> {
+/// The exit code of this in a terminal where it is answered so, and what that shows.
+fn shown(root: &Path, variables: &[(&str, &str)], arguments: &str, answer: &str) -> (Option<i32>, String) {
     let mut command = Command::new("script");
     let program = env!("CARGO_BIN_EXE_trading");
     command.args(["-qec", &format!("stty columns 120; exec {program} {arguments}"), "/dev/null"]);
@@ -21,13 +21,10 @@ fn shown(root: &Path, variables: &[(&str, &str)], arguments: &str, answer: &str)
         .env("PATH", "/usr/bin:/bin")
         .envs(variables.iter().copied());
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let Ok(mut child) = piped else {
-        eprintln!("skipped: there is no `script` to make a terminal");
-        return None;
-    };
+    let mut child = piped.expect("`script` is there, which every Linux has");
     child.stdin.take().expect("is piped").write_all(answer.as_bytes()).expect("is written");
     let output = child.wait_with_output().expect("ends");
-    Some((output.status.code(), text(&output.stdout)))
+    (output.status.code(), text(&output.stdout))
 }
 
 #[test]
@@ -35,7 +32,7 @@ fn a_bar_is_for_people_alone() {
     let folder = project();
     let root = folder.path();
     let bar = |arguments: &str, word: &str| {
-        let Some((code, shown)) = shown(root, &[], arguments, "") else { return };
+        let (code, shown) = shown(root, &[], arguments, "");
         assert_eq!(code, Some(0), "{shown}");
         let has_bar = shown.split(['\r', '\n']).any(|line| line.contains(word) && line.contains(" %"));
         assert!(has_bar, "{shown:?}");
@@ -47,7 +44,7 @@ fn a_bar_is_for_people_alone() {
     bar("verify", "walking the chain");
     bar("restore --yes", "reading the backup");
     // Another test has it that nothing is said to a pipe; and neither is it with JSON.
-    if let Some((code, shown)) = shown(root, &[], "backup create --json", "") {
+    if let (code, shown) = shown(root, &[], "backup create --json", "") {
         assert_eq!(code, Some(0), "{shown}");
         let value: serde_json::Value = serde_json::from_str(&shown).expect("JSON alone");
         assert_eq!(value["proven"], true);
@@ -64,13 +61,13 @@ fn what_destroys_asks_first() {
     let replaced = || fs::read_dir(root.join("data")).expect("is read").filter(is_replaced).count();
     let before = tree(root);
     for answer in ["n\n", "\n", "what\n"] {
-        let Some((code, shown)) = shown(root, &[], "restore", answer) else { return };
+        let Some((code, shown)) = shown(root, &[], "restore", answer);
         assert!(shown.contains("Put the backup of ") && shown.contains("? [y/N] "), "{shown}");
         assert!(shown.contains("error: nothing was done; way out: answer yes, or say --yes"), "{shown}");
         assert_eq!(code, Some(2));
     }
     assert_eq!((tree(root), replaced()), (before, 0), "nothing was changed");
-    let Some((code, shown)) = shown(root, &[], "restore", "y\n") else { return };
+    let (code, shown) = shown(root, &[], "restore", "y\n");
     assert_eq!((code, replaced()), (Some(0), 1), "{shown}");
 }
 
@@ -82,10 +79,10 @@ fn is_replaced(entry: &std::io::Result<fs::DirEntry>) -> bool {
 fn colour_is_for_terminals_without_no_color() {
     let folder = project();
     let set = [("MONITORING__PORT", "x")];
-    let Some((_, coloured)) = shown(folder.path(), &set, "--help", "") else { return };
+    let (_, coloured) = shown(folder.path(), &set, "--help", "");
     assert!(coloured.contains("\u{1b}["), "{coloured:?}");
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
-        let Some((_, plain)) = shown(folder.path(), &[(name, value)], "--help", "") else { return };
+        let (_, plain) = shown(folder.path(), &[(name, value)], "--help", "");
         assert!(!plain.contains("\u{1b}["), "{name}: {plain:?}");
     }
     assert!(!text(&run(folder.path(), &[], &["--help"]).stdout).contains('\u{1b}'));
