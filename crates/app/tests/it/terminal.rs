@@ -44,11 +44,10 @@ fn a_bar_is_for_people_alone() {
     bar("verify", "walking the chain");
     bar("restore --yes", "reading the backup");
     // Another test has it that nothing is said to a pipe; and neither is it with JSON.
-    if let (code, shown) = shown(root, &[], "backup create --json", "") {
-        assert_eq!(code, Some(0), "{shown}");
-        let value: serde_json::Value = serde_json::from_str(&shown).expect("JSON alone");
-        assert_eq!(value["proven"], true);
-    }
+    let (code, shown) = shown(root, &[], "backup create --json", "");
+    assert_eq!(code, Some(0), "{shown}");
+    let value: serde_json::Value = serde_json::from_str(&shown).expect("JSON alone");
+    assert_eq!(value["proven"], true);
 }
 
 #[test]
@@ -61,7 +60,7 @@ fn what_destroys_asks_first() {
     let replaced = || fs::read_dir(root.join("data")).expect("is read").filter(is_replaced).count();
     let before = tree(root);
     for answer in ["n\n", "\n", "what\n"] {
-        let Some((code, shown)) = shown(root, &[], "restore", answer);
+        let (code, shown) = shown(root, &[], "restore", answer);
         assert!(shown.contains("Put the backup of ") && shown.contains("? [y/N] "), "{shown}");
         assert!(shown.contains("error: nothing was done; way out: answer yes, or say --yes"), "{shown}");
         assert_eq!(code, Some(2));
