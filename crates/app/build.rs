@@ -5,20 +5,22 @@ use std::{env, path::Path, process::Command};
 #[expect(clippy::disallowed_methods, reason = "the environment of the build, not of the program")]
 fn main() {
     println!("cargo::rerun-if-env-changed=TRADING_COMMIT");
-    let git = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.git");
     // `HEAD` says the branch, and `logs/HEAD` is written with each commit; what is not there would be looked for again at each build.
-    for name in ["HEAD", "logs/HEAD"] {
-        let path = git.join(name);
-        if path.exists() {
+    if let Some(git) = said_by_git(&["rev-parse", "--absolute-git-dir"]) {
+        for path in
+            ["HEAD", "logs/HEAD"].map(|name| Path::new(git.trim()).join(name)).iter().filter(|path| path.exists())
+        {
             println!("cargo::rerun-if-changed={}", path.display());
         }
     }
+    println!("cargo::rerun-if-changed=build.rs");
     let set = env::var("TRADING_COMMIT").ok().filter(|commit| !commit.trim().is_empty());
-    let commit = set.or_else(said_by_git).unwrap_or_else(|| "unknown".to_owned());
+    let commit =
+        set.or_else(|| said_by_git(&["rev-parse", "--short=12", "HEAD"])).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=TRADING_COMMIT={}", commit.trim());
 }
 
-fn said_by_git() -> Option<String> {
-    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
+fn said_by_git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -33,7 +33,7 @@ enum Run {
 }
 
 /// The quick ones first.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step { name: "fmt", what: "the layout of the code", run: Run::Cargo(&["fmt", "--all", "--check"]) },
     Step {
         name: "deny",
@@ -109,6 +109,11 @@ const STEPS: [Step; 12] = [
             "asynchronous",
             "backup::encrypting",
         ]),
+    },
+    Step {
+        name: "test-app",
+        what: "the tests of its feature",
+        run: Run::Cargo(&["test", "--package", "trading-app", "--all-features", "--locked", "--lib", "--", "email"]),
     },
     Step { name: "image", what: "the image, built and run confined", run: Run::Task(image_check::whole) },
 ];

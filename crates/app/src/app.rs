@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::SocketAddr,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,10 @@ use trading_logging::Logging;
 use trading_monitoring::{Health, Lifecycle, Metrics, Phase, Server};
 use trading_storage::Database;
 
-use crate::{Builder, Error, Handles, RecordReport, Signals, service::Service, signals::Request, task::Tasks};
+use crate::{
+    Builder, Error, Handles, RecordReport, Signals, service::Service, signals::Request, task::Tasks,
+    wiring::StorageObserver,
+};
 
 /// How long a stop may take, from the signal on: half of the ten seconds that container engines leave before they kill.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -31,7 +35,9 @@ pub(crate) struct Parts {
     pub(crate) tasks: Tasks,
     pub(crate) health: Health,
     pub(crate) handles: Handles,
-    pub(crate) logging: Option<Logging>,
+    /// Gone when the record is closed.
+    pub(crate) record_is_open: Weak<StorageObserver>,
+    pub(crate) logging: Option<Arc<Logging>>,
 }
 
 /// How a stop went.
@@ -46,6 +52,8 @@ pub struct Stopped {
     pub checks_left: Vec<String>,
     /// If no message to people was cut off while it was being delivered.
     pub notifications_complete: bool,
+    /// If the record was closed, its write-ahead log folded into the file. Somebody who still has a handle of it keeps it open.
+    pub record_closed: bool,
     /// If every log line reached its file.
     pub logs_complete: bool,
 }
@@ -114,13 +122,22 @@ impl App {
     /// opened anew and the agents file read again. systemd is told of all of it, and fed its watchdog while no task hangs.
     ///
     /// # Errors
-    /// [`Error::Thread`].
-    pub fn run_until(self, mut signals: Signals) -> Result<Stopped, Error> {
+    /// [`Error::GaveUp`] if a part found that it cannot go on, after a stop in order; [`Error::Thread`].
+    pub fn run_until(self, signals: Signals) -> Result<Stopped, Error> {
         let failed = |name| move |source| Error::Thread { name, source };
+        let requests = self.parts.handles.requests.clone();
+        let relay = signals.relay(requests.clone()).map_err(failed("signals"))?;
         let service = Service::ready(self.parts.tasks.hanging()).map_err(failed("watchdog"))?;
-        let signal = loop {
-            match signals.wait() {
-                Request::Stop { signal } => break signal,
+        let gave_up = loop {
+            match requests.next() {
+                Request::Stop { signal } => {
+                    log::info!(signal, pid = std::process::id(); "stopping");
+                    break None;
+                }
+                Request::GiveUp { reason } => {
+                    log::error!(reason = reason.as_str(), pid = std::process::id(); "stopping, since it cannot go on");
+                    break Some(reason);
+                }
                 Request::Reload => {
                     service.reloading();
                     self.reload();
@@ -129,14 +146,17 @@ impl App {
             }
         };
         service.stopping();
-        log::info!(signal, pid = std::process::id(); "stopping");
-        signals.be_impatient().map_err(failed("second-signal"))?;
-        Ok(self.shutdown(STOP_LIMIT))
+        relay.be_impatient();
+        let stopped = self.shutdown(STOP_LIMIT);
+        match gave_up {
+            None => Ok(stopped),
+            Some(reason) => Err(Error::GaveUp { reason }),
+        }
     }
 
     /// Has the log files opened anew and the agents file read again, as SIGHUP does.
     pub fn reload(&self) {
-        if self.parts.logging.as_ref().is_some_and(Logging::reopen) {
+        if self.parts.logging.as_deref().is_some_and(Logging::reopen) {
             log::info!("log files opened anew");
         }
         self.parts.handles.agents.check_now();
@@ -163,7 +183,7 @@ impl App {
     pub fn shutdown(self, limit: Duration) -> Stopped {
         let start = Instant::now();
         let left = || limit.saturating_sub(start.elapsed());
-        let Parts { lifecycle, server, mut tasks, health, handles, logging, .. } = self.parts;
+        let Parts { lifecycle, server, mut tasks, health, handles, record_is_open, logging, .. } = self.parts;
         lifecycle.advance(Phase::Stopping);
         // Nobody has all of what is left: those who come after need some too.
         server.shutdown(left() / 2);
@@ -171,15 +191,45 @@ impl App {
         let checks_left = health.shutdown(left() / 2);
         let notifications_complete = handles.notifier.shutdown(left() / 2);
         drop((tasks, health, handles));
+        let record_closed = record_is_open.strong_count() == 0;
         log::info!(
             pid = std::process::id(),
             took_ms = start.elapsed().as_millis(),
             tasks_left = tasks_left.join(", "),
-            checks_left = checks_left.join(", ");
+            checks_left = checks_left.join(", "),
+            record_closed;
             "stopped"
         );
-        let logs_complete = logging.is_none_or(Logging::shutdown);
-        Stopped { took: start.elapsed(), tasks_left, checks_left, notifications_complete, logs_complete }
+        // A check that was left behind may be looking at it.
+        let logs_complete = logging.is_none_or(|logging| match Arc::try_unwrap(logging) {
+            Ok(logging) => logging.shutdown(),
+            Err(logging) => logging.flush(),
+        });
+        let took = start.elapsed();
+        Stopped { took, tasks_left, checks_left, notifications_complete, record_closed, logs_complete }
+    }
+}
+
+impl Stopped {
+    /// What was cut off, a sentence each; nothing if all ended in order.
+    #[must_use]
+    pub fn cut_off(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        for (what, left) in [("tasks", &self.tasks_left), ("checks", &self.checks_left)] {
+            if !left.is_empty() {
+                sentences.push(format!("these {what} did not end in time: {}", left.join(", ")));
+            }
+        }
+        for (well, sentence) in [
+            (self.notifications_complete, "a message to people was cut off"),
+            (self.record_closed, "the record was still in use; the next start folds its write-ahead log"),
+            (self.logs_complete, "some log lines did not reach their files"),
+        ] {
+            if !well {
+                sentences.push(sentence.to_owned());
+            }
+        }
+        sentences
     }
 }
 

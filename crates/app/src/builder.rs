@@ -1,22 +1,35 @@
 //! How the whole is put together, in its order.
 
-use std::{fmt, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use trading_config::{AgentsWatch, Settings, WatchOptions};
 use trading_logging::Logging;
-use trading_monitoring::{Check, Health, Lifecycle, Metrics, Phase, Server, Sources, Status, System, Transition};
-use trading_storage::MigrationSet;
+use trading_monitoring::{
+    Check, ComponentReport, Health, Lifecycle, Metrics, Pages, Phase, Server, Sources, Status, System, Transition,
+};
+use trading_storage::{Database, MigrationSet};
 
 use crate::{
     App, Error, Extension, Handles, Notification, Notifier, RecordReport, StartFault, Task,
     app::Parts,
-    record, start_checks,
+    panels, record,
+    recovery::Recovery,
+    signals::Requests,
+    start_checks,
     task::{Failure, OnChange, Tasks},
     tasks, wiring,
 };
 
-/// How long the start waits for the first result of each health check, so that the first request gets true answers.
+/// How long the start waits for the first results of the critical health checks, so that the first request gets true answers.
 const FIRST_CHECKS_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often it is asked for them.
+const FIRST_CHECKS_LOOK: Duration = Duration::from_millis(2);
 
 type Extend = Box<dyn FnOnce(&Handles) -> Extension + Send>;
 
@@ -83,6 +96,12 @@ impl Builder {
         self
     }
 
+    /// Adds routes to the health server, and panels to its page.
+    pub fn pages(mut self, pages: Pages) -> Self {
+        self.extension = self.extension.pages(pages);
+        self
+    }
+
     /// Adds what needs the record or the metrics to be made: `extend` is called when they are there, and nothing runs yet.
     pub fn extend(mut self, extend: impl FnOnce(&Handles) -> Extension + Send + 'static) -> Self {
         self.extends.push(Box::new(extend));
@@ -98,50 +117,57 @@ impl Builder {
     /// # Errors
     /// Of the part that failed; those that were started are stopped again.
     pub fn start(self) -> Result<App, Error> {
-        let warnings = start_checks::look(&self.settings).into_warnings()?;
-        let options = wiring::server(&self.settings);
+        let warnings = start_checks::look(&self.settings, self.logging).into_warnings()?;
+        let options = wiring::server(&self.settings)?;
         let listener = match self.listener {
             Some(listener) => listener,
             None => options.bind()?,
         };
-        let mut log_options = wiring::logging(&self.settings);
-        log_options.components.extend(self.log_components);
+        let log_options = wiring::logging(&self.settings, self.log_components);
         if self.logging {
             log_options.check()?;
         }
-        let metrics = Metrics::default();
-        let commits = Arc::new(wiring::StorageObserver::new(&metrics));
+        let metrics = wiring::metrics(&self.settings);
+        let observer = Arc::new(wiring::StorageObserver::new(&metrics));
+        let record_is_open = Arc::downgrade(&observer);
         let storage = trading_storage::Options {
             migrations: self.migrations,
-            observer: Some(commits.clone()),
+            observer: Some(observer.clone()),
             ..wiring::storage_options(&self.settings)
         };
         let (database, record) = record::open(&self.settings, &storage)?;
-        let logging = if self.logging { Some(Logging::builder(log_options).install()?) } else { None };
+        drop(storage);
+        let logging = self.logging.then(|| wiring::logger(&self.settings, log_options).install()).transpose()?;
+        let logging = logging.map(Arc::new);
 
         let handles = handles(self.settings, database, metrics)?;
         let mut extension = self.extension;
         for extend in self.extends {
             extension.join(extend(&handles));
         }
-        let Extension { checks, tasks: added } = extension;
-        let mut all_tasks = tasks::all(&handles.settings, &handles.database, &commits);
+        let Extension { checks, tasks: added, mut pages } = extension;
+        let recovery = Recovery::new(&handles.metrics);
+        let mut all_tasks = tasks::all(&handles.settings, &handles.database, observer);
+        all_tasks.push(recovery.clone().task());
         all_tasks.extend(added);
         let mut tasks = Tasks::new(all_tasks);
 
         let system = System::start(wiring::system(&handles.settings))?;
-        let health = Health::start(wiring::checks(&handles, &system, &tasks).into_iter().chain(checks))?;
+        let weak = logging.as_ref().map(Arc::downgrade);
+        let ours = wiring::checks(&handles, &system, &tasks, &recovery, weak);
+        let health = Health::start(ours.into_iter().chain(checks))?;
         health.observe(on_transition(&handles));
         let lifecycle = Lifecycle::default();
+        pages.insert(0, panels::pages(&handles));
         let sources = Sources {
             metrics: handles.metrics.clone(),
             health: health.clone(),
             system,
             lifecycle: lifecycle.clone(),
-            pages: Vec::new(),
+            pages,
         };
-        if !health.wait_first(FIRST_CHECKS_LIMIT) {
-            log::warn!("a health check has no result yet, and /ready says so");
+        if !wait_for_critical(&health, FIRST_CHECKS_LIMIT) {
+            log::warn!("a critical health check has no result yet, and /ready says so");
         }
         let server = Server::start_on(listener, options, sources)?;
         tasks
@@ -149,10 +175,10 @@ impl Builder {
             .map_err(|source| Error::Thread { name: "of a task", source })?;
         lifecycle.advance(Phase::Running);
 
-        say_started(&handles.settings, &record, &server, &warnings);
+        say_started(&handles, &record, &server, &warnings)?;
         // The banner sends people to the files.
-        logging.as_ref().map(Logging::flush);
-        Ok(App::new(Parts { record, lifecycle, server, tasks, health, handles, logging }))
+        logging.as_deref().map(Logging::flush);
+        Ok(App::new(Parts { record, lifecycle, server, tasks, health, handles, record_is_open, logging }))
     }
 }
 
@@ -167,10 +193,27 @@ impl fmt::Debug for Builder {
     }
 }
 
-fn handles(settings: Settings, database: trading_storage::Database, metrics: Metrics) -> Result<Handles, Error> {
+fn handles(settings: Settings, database: Database, metrics: Metrics) -> Result<Handles, Error> {
     let agents = AgentsWatch::start(&settings, WatchOptions::default())?;
     let notifier = Notifier::start(&settings, &metrics).map_err(|source| Error::Thread { name: "notifier", source })?;
-    Ok(Handles { settings: Arc::new(settings), database, metrics, agents: Arc::new(agents), notifier })
+    let (settings, agents) = (Arc::new(settings), Arc::new(agents));
+    Ok(Handles { settings, database, metrics, agents, notifier, requests: Requests::new() })
+}
+
+/// Waits for the first results of what decides if the whole is ready; what asks others far away may take its time. Says whether they came in
+/// time.
+fn wait_for_critical(health: &Health, limit: Duration) -> bool {
+    let start = Instant::now();
+    let is_known = |component: &ComponentReport| !component.critical || component.status != Status::Unknown;
+    while !health.wait_first(FIRST_CHECKS_LOOK) {
+        if health.report().components.iter().all(is_known) {
+            return true;
+        }
+        if start.elapsed() > limit {
+            return false;
+        }
+    }
+    true
 }
 
 /// A failed task is a log line, a count, and a message to people.
@@ -203,7 +246,13 @@ fn on_transition(handles: &Handles) -> impl FnMut(&Transition) + Send + 'static 
     }
 }
 
-fn say_started(settings: &Settings, record: &RecordReport, server: &Server, warnings: &[StartFault]) {
+fn say_started(
+    handles: &Handles,
+    record: &RecordReport,
+    server: &Server,
+    warnings: &[StartFault],
+) -> Result<(), Error> {
+    let settings = &handles.settings;
     log::info!(
         version = env!("CARGO_PKG_VERSION"),
         environment = settings.environment.as_str(),
@@ -221,5 +270,62 @@ fn say_started(settings: &Settings, record: &RecordReport, server: &Server, warn
     }
     if settings.notifications.email_enabled && !cfg!(feature = "email") {
         log::warn!("no e-mail is sent: this program was built without the feature `email`");
+    }
+    if record.recovered_bytes > 0 {
+        log::warn!(bytes = record.recovered_bytes; "the last run did not end in order: what it had committed was recovered");
+    }
+    if record.unresolved > 0 {
+        say_unresolved(&handles.database)?;
+    }
+    Ok(())
+}
+
+/// How many orders without a result are told of one by one.
+const UNRESOLVED_LISTED: usize = 20;
+
+/// Names the orders that the broker may have, or have not, and that nobody knows the result of.
+fn say_unresolved(database: &Database) -> Result<(), Error> {
+    let open = database.read(|r| r.open_orders())?;
+    for trade in open.iter().take(UNRESOLVED_LISTED) {
+        let order = &trade.order;
+        let (client_order_id, agent_id) = (order.client_order_id.as_str(), order.agent.as_str());
+        log::info!(
+            target: "trading", client_order_id, agent_id, ticker = order.ticker.as_str(), status = order.status.as_str();
+            "an order has no result yet"
+        );
+    }
+    if open.len() > UNRESOLVED_LISTED {
+        log::info!(target: "trading", more = open.len() - UNRESOLVED_LISTED; "further orders have no result yet");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use trading_monitoring::Outcome;
+
+    use super::*;
+
+    /// A check that comes to no end before `release` goes.
+    fn hanging(critical: bool) -> (Check, mpsc::Sender<()>) {
+        let (release, held) = mpsc::channel::<()>();
+        let look = move || Outcome::healthy(format!("{:?}", held.recv()));
+        (Check::new("hanging", look).critical(critical).timeout(Duration::from_secs(60)), release)
+    }
+
+    #[test]
+    fn the_start_waits_for_what_decides_and_for_nothing_else() {
+        let well = || Check::new("well", || Outcome::healthy("is well")).critical(true);
+        let (far_away, release) = hanging(false);
+        let health = Health::start([well(), far_away]).expect("starts");
+        assert!(wait_for_critical(&health, Duration::from_secs(60)));
+        drop(release);
+        let (near, release) = hanging(true);
+        let health = Health::start([well(), near]).expect("starts");
+        assert!(!wait_for_critical(&health, Duration::from_millis(20)));
+        drop(release);
+        assert!(wait_for_critical(&health, Duration::from_secs(60)));
     }
 }

@@ -25,6 +25,12 @@ pub enum Error {
         /// The newest proven backup.
         backup: PathBuf,
     },
+    /// What was to be imported.
+    #[error(transparent)]
+    Import {
+        /// What is wrong with it.
+        source: trading_storage::Error,
+    },
     /// Real money, and a record of made-up trades, do not go together.
     #[error("made-up trades do not go into production")]
     SampleInProduction,
@@ -47,6 +53,12 @@ pub enum Error {
         name: &'static str,
         /// What the operating system said.
         source: io::Error,
+    },
+    /// It was ended, since it could not go on.
+    #[error("it could not go on: {reason}")]
+    GaveUp {
+        /// Why.
+        reason: String,
     },
     /// The signals that end the process could not be caught.
     #[error("cannot catch signals")]
@@ -113,8 +125,23 @@ impl Error {
                 let setting = if elsewhere { "" } else { "; the path is the setting DATABASE_PATH" };
                 return error.way_out().map(|text| format!("{text}{setting}"));
             }
+            Self::Import { source } => {
+                use trading_storage::Error as E;
+                match source {
+                    E::Missing { .. }
+                    | E::NotAFile { .. }
+                    | E::NotADatabase { .. }
+                    | E::Emptied { .. }
+                    | E::Foreign { .. } => {
+                        "name the database of the earlier system; its DATABASE_PATH said where it is"
+                    }
+                    source => return source.way_out().map(str::to_owned),
+                }
+            }
             Self::SampleInProduction => "set DATABASE_PATH to another database",
+            Self::Logging(trading_logging::Error::UnknownComponent { .. }) => "correct LOGGING__LEVELS",
             Self::Logging(_) => "the folder is the setting LOG_PATH",
+            Self::GaveUp { .. } => "check the disk, and start it again: a start looks at everything anew",
             Self::Monitoring(trading_monitoring::Error::Bind { .. }) => "set MONITORING__PORT or MONITORING__HOST",
             Self::Settings(_)
             | Self::Monitoring(_)

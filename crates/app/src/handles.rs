@@ -7,7 +7,11 @@ use trading_monitoring::Metrics;
 use trading_resilience::Observer;
 use trading_storage::Database;
 
-use crate::{Notifier, wiring};
+use crate::{
+    Notifier,
+    signals::{Request, Requests},
+    wiring,
+};
 
 /// The parts of an app, for what is added to it: its tasks, and what [`Builder::extend`](crate::Builder::extend) makes. Clones are
 /// of the same parts.
@@ -20,6 +24,7 @@ pub struct Handles {
     pub(crate) metrics: Metrics,
     pub(crate) agents: Arc<AgentsWatch>,
     pub(crate) notifier: Notifier,
+    pub(crate) requests: Requests,
 }
 
 impl Handles {
@@ -51,6 +56,12 @@ impl Handles {
     #[must_use]
     pub fn notifier(&self) -> &Notifier {
         &self.notifier
+    }
+
+    /// Asks for the end of the whole, since it cannot go on: [`App::run_until`](crate::App::run_until) stops in order then, and fails with
+    /// [`Error::GaveUp`](crate::Error::GaveUp), so that whoever started the program starts it again. Returns at once.
+    pub fn give_up(&self, reason: impl Into<String>) {
+        self.requests.send(Request::GiveUp { reason: reason.into() });
     }
 
     /// What counts and logs the retries of calls that it is given to:

@@ -6,12 +6,15 @@ mod error;
 mod extension;
 mod handles;
 mod notify;
+mod panels;
 mod record;
+mod recovery;
 mod service;
 mod signals;
 mod start_checks;
 mod task;
 mod tasks;
+pub mod version;
 mod wiring;
 
 // For programs that depend on this crate alone.
@@ -29,7 +32,7 @@ pub use crate::{
     handles::Handles,
     notify::{Notification, Notifier},
     record::{RecordReport, init_db, open_record},
-    signals::Signals,
+    signals::{Signals, outlive_file_size_limit},
     start_checks::StartFault,
     task::{Task, TaskContext, TaskError},
     wiring::{api_retry, storage_options},

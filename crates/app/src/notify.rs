@@ -23,8 +23,10 @@ use trading_config::Settings;
 use trading_monitoring::{Metrics, Status};
 use trading_resilience::Cancel;
 
-use channel::Channel;
+use channel::{Channel, Effort};
 use ledger::Ledger;
+
+use crate::wiring::RetryObserver;
 
 /// How many changes may wait to be looked at. More is dropped and counted; arbitrary, and far above the number of components.
 const QUEUE: usize = 256;
@@ -94,7 +96,8 @@ impl Notifier {
         let shared = Arc::new(Shared { dropped: AtomicU64::new(0), cancel: cancel.clone(), ended: Mutex::new(ended) });
         metrics.describe("notifications_total", "Messages to people, by channel and success.");
         thread::Builder::new().name("notifier".to_owned()).spawn(move || {
-            let mut teller = Teller { channels, ledger: Ledger::default(), metrics, cancel };
+            let observer = RetryObserver::new(&metrics);
+            let mut teller = Teller { channels, ledger: Ledger::default(), metrics, cancel, observer };
             teller.run(&received);
             // Nobody waits any more if the app was dropped meanwhile.
             let _nobody = end.send(());
@@ -141,6 +144,7 @@ struct Teller {
     ledger: Ledger,
     metrics: Metrics,
     cancel: Cancel,
+    observer: RetryObserver,
 }
 
 impl Teller {
@@ -186,7 +190,7 @@ impl Teller {
     fn deliver(&mut self, told: &ledger::Told) -> bool {
         let mut delivered = false;
         for channel in &mut self.channels {
-            let done = channel.deliver(told, &self.cancel);
+            let done = channel.deliver(told, Effort { cancel: &self.cancel, observer: &self.observer });
             let success = if done.is_ok() { "true" } else { "false" };
             self.metrics
                 .counter("notifications_total", &[("channel", channel.name()), ("success", success)])

@@ -1,6 +1,9 @@
 //! The record at start: opened, created where that is allowed, and filled with samples where that is wanted.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use trading_config::{Agent, Environment, Settings};
 use trading_storage::{Database, Options, Origin, SampleReport};
@@ -21,6 +24,10 @@ pub struct RecordReport {
     pub sample: Option<SampleReport>,
     /// How many trades there are now.
     pub trades: u64,
+    /// How many bytes of the write-ahead log the last run left, which did not end in order; what it had committed was recovered from them.
+    pub recovered_bytes: u64,
+    /// How many orders were sent, or were about to be, and have no result yet: whoever trades asks the broker for each.
+    pub unresolved: usize,
 }
 
 impl fmt::Display for RecordReport {
@@ -39,7 +46,11 @@ impl fmt::Display for RecordReport {
                 write!(f, "{} trades; sample data only goes into a record that has none", self.trades)
             }
             None => write!(f, "{} trades", self.trades),
+        }?;
+        if self.recovered_bytes > 0 {
+            write!(f, "\nthe last run did not end in order: what it had committed was recovered")?;
         }
+        Ok(())
     }
 }
 
@@ -62,6 +73,7 @@ pub fn init_db(settings: &Settings, sample_data: bool, progress: impl FnMut(u64,
 /// Opens the database of these settings for a run. Outside production a missing one is created; in development, with
 /// a paper account, a new one gets sample data.
 pub(crate) fn open(settings: &Settings, options: &Options) -> Result<(Database, RecordReport), Error> {
+    let recovered_bytes = left_in_log(&options.path);
     let opened = match settings.environment {
         // In production a missing database is a lost one until somebody says otherwise.
         Environment::Production => Database::open(options),
@@ -72,7 +84,15 @@ pub(crate) fn open(settings: &Settings, options: &Options) -> Result<(Database, 
     let created = matches!(database.origin(), Origin::Created { .. });
     let playing = settings.environment == Environment::Development && settings.api.alpaca.paper;
     let report = fill(settings, &database, created && playing, |_, _| {})?;
-    Ok((database, report))
+    Ok((database, RecordReport { recovered_bytes, ..report }))
+}
+
+/// How much the write-ahead log has, which a run that ends in order folds into the file. Asked before opening, which does that too; by
+/// `stat`, since the file belongs to SQLite.
+fn left_in_log(database: &Path) -> u64 {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    fs::metadata(log).map_or(0, |metadata| metadata.len())
 }
 
 /// Opens the database of these settings, which must be there, for a command.
@@ -99,9 +119,10 @@ fn fill(
     register(database, settings.agents().list())?;
     let agents = wiring::agents(settings.agents().list())?;
     let sample = if sample_wanted { database.insert_sample(&wiring::sample(agents), progress)? } else { None };
-    let trades = database.read(|r| r.counts())?.trades;
+    let (trades, unresolved) = database.read(|r| Ok((r.counts()?.trades, r.open_orders()?.len())))?;
     let path = settings.database.path.as_written().to_owned();
-    Ok(RecordReport { path, origin: database.origin(), sample_wanted, sample, trades })
+    let origin = database.origin();
+    Ok(RecordReport { path, origin, sample_wanted, sample, trades, recovered_bytes: 0, unresolved })
 }
 
 /// Has the record know these agents. One that it knows beside them stays, since its trades do; but it is not to run.

@@ -67,12 +67,15 @@ impl Findings {
 }
 
 /// Looks at the machine.
-pub(crate) fn look(settings: &Settings) -> Findings {
+pub(crate) fn look(settings: &Settings, logging: bool) -> Findings {
     let mut findings = Findings::default();
     let data = folder_of(&settings.database.full_path());
     let mut folders = vec![("the database", "DATABASE_PATH", data)];
     if settings.backup.enabled {
         folders.push(("the backups", "BACKUP__PATH", settings.backup.path.full()));
+    }
+    if logging {
+        folders.push(("the logs", "LOG_PATH", settings.logging.path.full()));
     }
     for (what, variable, folder) in folders {
         check_folder(what, variable, &folder, &mut findings);
@@ -111,7 +114,11 @@ fn check_folder(what: &str, variable: &str, wanted: &Path, findings: &mut Findin
         return;
     }
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let mebibytes = free >> 20;
+    check_space(what, variable, folder, free, findings);
+}
+
+fn check_space(what: &str, variable: &str, folder: &Path, free: u64, findings: &mut Findings) {
+    let (shown, mebibytes) = (folder.display(), free >> 20);
     let way_out = format!("make room, or set {variable} to another disk");
     if free < FREE_BYTES_MIN {
         findings.fault(format!("the disk of {what} has {mebibytes} MiB left, at {shown}"), &way_out);
@@ -208,6 +215,21 @@ mod tests {
         check_folder("the record", "DATABASE_PATH", &path.join("a/b"), &mut findings);
         findings.warnings.retain(|warning| !warning.what.contains("MiB"));
         check(&findings.warnings, &[]);
+    }
+
+    #[test]
+    fn a_disk_that_is_nearly_full() {
+        let at = |free| {
+            let mut findings = Findings::default();
+            check_space("the record", "DATABASE_PATH", Path::new("/data"), free, &mut findings);
+            findings
+        };
+        let way_out = "make room, or set DATABASE_PATH to another disk";
+        check(&at(64 << 20).faults, &[]);
+        check(&at((64 << 20) - 1).faults, &[&format!("the disk of the record has 63 MiB left, at /data; {way_out}")]);
+        check(&at(1 << 30).warnings, &[]);
+        let low = format!("the disk of the record has only 1023 MiB left, at /data; {way_out}");
+        check(&at((1 << 30) - 1).warnings, &[&low]);
     }
 
     #[test]

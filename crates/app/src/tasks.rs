@@ -27,11 +27,11 @@ const MISSED_BACKUP: TimeDelta = TimeDelta::seconds(60);
 /// How much of a large task may pass without a sign of life: an hour, for a record of many gigabytes on a slow disk.
 const LONG: Duration = Duration::from_secs(3600);
 
-pub(crate) fn all(settings: &Settings, database: &Database, commits: &Arc<StorageObserver>) -> Vec<Task> {
+pub(crate) fn all(settings: &Settings, database: &Database, commits: Arc<StorageObserver>) -> Vec<Task> {
     let mut tasks = vec![
         Task::every("agents", AGENTS, agents()),
         Task::every("anchoring", ANCHOR, anchoring()),
-        Task::every("checkpoint", CHECKPOINT, checkpoint(Arc::clone(commits))),
+        Task::every("checkpoint", CHECKPOINT, checkpoint(commits)),
     ];
     if settings.backup.enabled {
         tasks.extend([backup(settings, database), proof(settings)]);

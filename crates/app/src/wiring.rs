@@ -1,20 +1,21 @@
 //! What the settings mean to each part: the one place where both are known.
 
+mod checks;
 mod observers;
 
-pub(crate) use observers::{RetryObserver, StorageObserver};
+pub(crate) use checks::{WRITES, checks};
+pub(crate) use observers::{LogCounters, RetryObserver, StorageObserver, error_fields};
 
-use std::{io, io::IsTerminal as _, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, io::IsTerminal as _, net::SocketAddr, path::PathBuf};
 
 use chrono::{TimeDelta, Utc};
 use log::LevelFilter;
-use secrecy::ExposeSecret as _;
-use trading_config::{Agent, Api, Authorization, Console, Level, Settings};
-use trading_monitoring::{Check, Endpoint, Metrics, Outcome, ServerOptions, System, SystemOptions, UsageLimits};
+use secrecy::{ExposeSecret as _, SecretString};
+use trading_config::{Agent, Bytes, Console, Level, Settings};
+use trading_logging::Logging;
+use trading_monitoring::{Metrics, MetricsOptions, ServerOptions, SystemOptions, Token};
 use trading_resilience::retry::{self, Policy};
-use trading_storage::{AgentId, Backup, Database, Error, Sample, Sizes};
-
-use crate::{Handles, task::Tasks};
+use trading_storage::{AgentId, Error, Sample};
 
 /// The seed of the sample data. Arbitrary; the same for all, so that people see the same data.
 const SAMPLE_SEED: u64 = 1;
@@ -31,25 +32,57 @@ pub fn storage_options(settings: &Settings) -> trading_storage::Options {
 }
 
 #[expect(clippy::disallowed_methods, reason = "asks whether standard error is a terminal, and writes nothing")]
-pub(crate) fn logging(settings: &Settings) -> trading_logging::Options {
+pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trading_logging::Options {
+    let logging = &settings.logging;
+    let defaults = trading_logging::Options::at(logging.path.full());
     trading_logging::Options {
-        level: match settings.logging.level {
-            Level::Error => LevelFilter::Error,
-            Level::Warn => LevelFilter::Warn,
-            Level::Info => LevelFilter::Info,
-            Level::Debug => LevelFilter::Debug,
-            Level::Trace => LevelFilter::Trace,
-        },
-        console: match settings.logging.console {
+        level: filter(logging.level),
+        levels: logging.levels.iter().map(|(component, level)| (component.to_owned(), filter(level))).collect(),
+        console: match logging.console {
             Console::Text => trading_logging::Console::Text,
             Console::Json => trading_logging::Console::Json,
             Console::Off => trading_logging::Console::Off,
         },
-        colour: settings.logging.no_color.is_none() && io::stderr().is_terminal(),
-        retention_days: settings.logging.retention_days,
-        queue_bytes: usize::try_from(settings.logging.queue_bytes.get()).unwrap_or(usize::MAX),
-        ..trading_logging::Options::at(settings.logging.path.full())
+        colour: logging.no_color.is_none() && io::stderr().is_terminal(),
+        components: defaults.components.iter().cloned().chain(more_components).collect(),
+        retention_days: logging.retention_days,
+        retention_bytes: logging.retention_bytes.map(Bytes::get),
+        rotate_bytes: logging.rotate_bytes.map(Bytes::get),
+        gzip: logging.gzip,
+        queue_bytes: usize::try_from(logging.queue_bytes.get()).unwrap_or(usize::MAX),
+        ..defaults
     }
+}
+
+fn filter(level: Level) -> LevelFilter {
+    match level {
+        Level::Error => LevelFilter::Error,
+        Level::Warn => LevelFilter::Warn,
+        Level::Info => LevelFilter::Info,
+        Level::Debug => LevelFilter::Debug,
+        Level::Trace => LevelFilter::Trace,
+    }
+}
+
+/// A logger that knows what it must never write, and what our errors have to tell.
+pub(crate) fn logger(settings: &Settings, options: trading_logging::Options) -> trading_logging::Builder {
+    let builder = Logging::builder(options).error_fields(error_fields);
+    secrets(settings).into_iter().fold(builder, |builder, secret| builder.secret(secret.expose_secret().trim()))
+}
+
+/// Every secret of the settings that is set.
+fn secrets(settings: &Settings) -> Vec<&SecretString> {
+    let (alpaca, notifications) = (&settings.api.alpaca, &settings.notifications);
+    let all = [
+        &settings.api.quiver.key,
+        &alpaca.key,
+        &alpaca.secret_key,
+        &settings.monitoring.token,
+        &notifications.webhook_url,
+        &notifications.webhook_secret,
+        &notifications.smtp_password,
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// How calls of outside services are tried again: the settings `api.retry_*`.
@@ -74,8 +107,19 @@ pub fn api_retry(settings: &Settings) -> Policy {
     }
 }
 
-pub(crate) fn server(settings: &Settings) -> ServerOptions {
-    ServerOptions::at(SocketAddr::new(settings.monitoring.host, settings.monitoring.port))
+pub(crate) fn server(settings: &Settings) -> Result<ServerOptions, trading_monitoring::Error> {
+    let monitoring = &settings.monitoring;
+    let token = monitoring.token.as_ref().map(|token| Token::new(token.expose_secret())).transpose()?;
+    Ok(ServerOptions {
+        token,
+        allow_unauthenticated: monitoring.allow_unauthenticated,
+        ..ServerOptions::at(SocketAddr::new(monitoring.host, monitoring.port))
+    })
+}
+
+pub(crate) fn metrics(settings: &Settings) -> Metrics {
+    let sample_age_max = settings.monitoring.metrics_retention;
+    Metrics::new(MetricsOptions { sample_age_max, ..MetricsOptions::default() })
 }
 
 /// The figures of the machine, with the disk that the database is on.
@@ -83,95 +127,6 @@ pub(crate) fn system(settings: &Settings) -> SystemOptions {
     let database = settings.database.full_path();
     let data_dir = database.parent().map_or_else(|| settings.root.clone(), PathBuf::from);
     SystemOptions { data_dir, ..SystemOptions::default() }
-}
-
-/// A busy machine is none to worry about; one that is busy all the time is.
-const BUSY: UsageLimits = UsageLimits { degraded_percent: 98.0, unhealthy_percent: f64::INFINITY };
-
-pub(crate) fn checks(handles: &Handles, system: &System, tasks: &Tasks) -> Vec<Check> {
-    let Handles { settings, database, metrics, agents, .. } = handles;
-    let interval = settings.monitoring.check_interval;
-    let mut checks = vec![
-        database_check(database.clone(), metrics.clone())
-            .every(interval)
-            // A call waits for the database itself this long; what takes longer hangs.
-            .timeout(settings.database.busy_timeout + Duration::from_secs(1)),
-        Check::disk_space(system, UsageLimits::default()).every(interval),
-        Check::memory(system, UsageLimits::default()).every(interval),
-        Check::cpu(system, BUSY).every(interval),
-        Check::clock().every(interval),
-        Check::configuration({
-            let agents = agents.clone();
-            move || agents.state().rejected
-        })
-        .every(interval),
-    ];
-    if settings.backup.enabled {
-        checks.push(backup_check(settings.backup.path.full(), database.instance_id().to_owned()));
-    }
-    if settings.monitoring.external_checks {
-        checks.extend(external_checks(settings));
-    }
-    checks.extend(tasks.probes().into_iter().map(|(name, probe)| Check::new(name, probe).every(interval)));
-    checks
-}
-
-/// How old the newest backup may be: one was missed.
-const BACKUP_AGE_MAX: Duration = Duration::from_secs(48 * 3600);
-
-fn backup_check(folder: PathBuf, instance_id: String) -> Check {
-    let ours = move |backup: &Backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
-    Check::backup_age(BACKUP_AGE_MAX, move || {
-        let newest = Backup::list(&folder)?.into_iter().find(|backup| backup.is_proven() && ours(backup));
-        Ok::<_, Error>(newest.map(|backup| backup.created_at))
-    })
-}
-
-/// What is known of the outside services. They decide nothing about this process: it is ready without them.
-fn external_checks(settings: &Settings) -> Vec<Check> {
-    let Api { quiver, alpaca, timeout, .. } = &settings.api;
-    let check = |name: &str, endpoint: Endpoint| Check::external(name, Endpoint { timeout: *timeout, ..endpoint });
-    let mut checks = Vec::new();
-    if let (Some(key), Some(secret_key)) = (&alpaca.key, &alpaca.secret_key) {
-        let endpoint = Endpoint::alpaca(&alpaca.base_url.to_string(), key.clone(), secret_key.clone());
-        checks.push(check("alpaca", endpoint));
-    }
-    if let Some(key) = &quiver.key {
-        let word = match quiver.authorization {
-            Authorization::Bearer => "Bearer",
-            Authorization::Token => "Token",
-        };
-        let authorization = format!("{word} {}", key.expose_secret());
-        checks.push(check("quiver", Endpoint::quiver(&quiver.base_url.to_string(), authorization.into())));
-    }
-    checks
-}
-
-fn database_check(database: Database, metrics: Metrics) -> Check {
-    metrics.describe("database_trades", "Trades in the record.");
-    metrics.describe("database_file_bytes", "Size of the database file.");
-    metrics.describe("database_wal_bytes", "Size of the write-ahead log.");
-    Check::database(move || {
-        let counts = database.read(|r| r.counts())?;
-        let Sizes { file_bytes, wal_bytes, .. } = database.sizes()?;
-        if database.is_stopped() {
-            return Ok(Outcome::unhealthy("takes no more writes, since a commit was not confirmed"));
-        }
-        for (name, value) in
-            [("database_trades", counts.trades), ("database_file_bytes", file_bytes), ("database_wal_bytes", wal_bytes)]
-        {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
-            metrics.gauge(name, &[]).set(value as f64);
-        }
-        let outcome = Outcome::healthy("answers")
-            .detail("agents", counts.agents)
-            .detail("trades", counts.trades)
-            .detail("positions", counts.positions)
-            .detail("performance_days", counts.performance_days)
-            .detail("file_bytes", file_bytes)
-            .detail("wal_bytes", wal_bytes);
-        Ok::<_, Error>(outcome)
-    })
 }
 
 /// The agents of the settings as the record has them.
@@ -195,7 +150,36 @@ pub(crate) fn sample(agents: Vec<trading_storage::Agent>) -> Sample {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn the_log_knows_every_secret_of_the_settings() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let keys: Vec<_> = Settings::keys().filter(|key| key.secret).collect();
+        let value = |at: usize| format!("https://canary-{at}.example.com");
+        let set = keys.iter().enumerate().map(|(at, key)| (key.variable().into_owned(), value(at)));
+        let settings = Settings::loader().root(folder.path()).environment(set).load().expect("loads");
+        let known: BTreeSet<_> =
+            secrets(&settings).into_iter().map(|secret| secret.expose_secret().to_owned()).collect();
+        assert_eq!(known, (0..keys.len()).map(value).collect());
+    }
+
+    #[test]
+    fn whoever_asks_from_elsewhere_needs_the_token_that_is_set() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = |set: &[(&str, &str)]| {
+            let set = set.iter().copied().chain([("MONITORING__HOST", "0.0.0.0"), ("MONITORING__PORT", "0")]);
+            let settings = Settings::loader().root(folder.path()).environment(set).load().expect("loads");
+            server(&settings).expect("is good")
+        };
+        let open = options(&[("MONITORING__ALLOW_UNAUTHENTICATED", "true")]);
+        assert!(open.allow_unauthenticated && open.token.is_none());
+        let closed = options(&[("MONITORING__TOKEN", "0123456789abcdef")]);
+        assert!(!closed.allow_unauthenticated);
+        assert_eq!(closed.token, Some(Token::new("0123456789abcdef").expect("is good")));
+    }
 
     #[test]
     fn every_retry_that_the_settings_allow_is_a_valid_policy() {

@@ -21,8 +21,8 @@ pub use crate::{
     explain::{Effective, Explanation},
     loader::Loader,
     section::{
-        Alpaca, Api, Authorization, Backup, Bounds, Console, Dashboard, Database, Environment, Key, Level, Limit,
-        Logging, Monitoring, Notifications, Quiver, Scheduling, Section, SizeType, Trading,
+        Alpaca, Api, Authorization, Backup, Bounds, Console, Dashboard, Database, Environment, Key, Level, Levels,
+        Limit, Logging, Monitoring, Notifications, Quiver, Scheduling, Section, SizeType, Trading,
     },
     settings::{Sections, Settings},
     value::{Bytes, Kind, ProjectPath, Value},

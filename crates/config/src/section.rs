@@ -6,6 +6,7 @@ use crate::{Fault, reader::Reader};
 
 mod choice;
 mod key;
+mod levels;
 mod operations;
 mod services;
 mod trading;
@@ -13,6 +14,7 @@ mod trading;
 pub use self::{
     choice::{Authorization, Console, Environment, Level, SizeType},
     key::{Bounds, Key, Limit},
+    levels::Levels,
     operations::{Backup, Dashboard, Database, Logging, Monitoring, Notifications},
     services::{Alpaca, Api, Quiver},
     trading::{Scheduling, Trading},

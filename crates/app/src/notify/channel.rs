@@ -6,12 +6,20 @@ use trading_config::Settings;
 use trading_resilience::Cancel;
 
 use super::{ledger::Told, webhook::Webhook};
+use crate::wiring::RetryObserver;
 
 pub(super) trait Channel: Send {
     fn name(&self) -> &'static str;
 
     /// Delivers it, trying again where that is of use; or says why it could not, without secrets.
-    fn deliver(&mut self, told: &Told, cancel: &Cancel) -> Result<(), String>;
+    fn deliver(&mut self, told: &Told, effort: Effort<'_>) -> Result<(), String>;
+}
+
+/// What ends the attempts to deliver, and who is told of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort<'a> {
+    pub(super) cancel: &'a Cancel,
+    pub(super) observer: &'a RetryObserver,
 }
 
 /// Those of the settings; the log where there are none.
@@ -71,7 +79,7 @@ impl Channel for Log {
         "log"
     }
 
-    fn deliver(&mut self, told: &Told, _cancel: &Cancel) -> Result<(), String> {
+    fn deliver(&mut self, told: &Told, _effort: Effort<'_>) -> Result<(), String> {
         let notification = &told.notification;
         let (subject, status, previous) =
             (notification.subject.as_str(), notification.status.as_str(), told.previous.as_str());

@@ -1,6 +1,6 @@
 //! Mails to the address of the settings.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use lettre::{
     Message, SmtpTransport, Transport as _,
@@ -10,12 +10,12 @@ use lettre::{
 use secrecy::ExposeSecret as _;
 use trading_config::Settings;
 use trading_resilience::{
-    Cancel, Class, Classify,
+    Class, Classify,
     retry::{Jitter, Policy},
 };
 
 use super::{
-    channel::{Channel, body, line},
+    channel::{Channel, Effort, body, line},
     ledger::Told,
 };
 use crate::error::chain;
@@ -40,7 +40,8 @@ pub(super) struct Email {
 }
 
 impl Email {
-    /// `None` where e-mail is off. 465 is TLS from the first byte, and every other port begins it with STARTTLS.
+    /// `None` where e-mail is off. 465 is TLS from the first byte, and every other port begins it with STARTTLS; a relay on this machine is
+    /// spoken to as it is, since what does not leave the machine needs no cover.
     pub(super) fn new(settings: &Settings) -> Option<Self> {
         let settings_of_mail = &settings.notifications;
         if !settings_of_mail.email_enabled {
@@ -48,7 +49,9 @@ impl Email {
         }
         let server = settings_of_mail.smtp_server.as_deref()?;
         let port = settings_of_mail.smtp_port;
-        let relay = if port == smtp::SUBMISSIONS_PORT {
+        let relay = if is_here(server) {
+            Ok(SmtpTransport::builder_dangerous(server))
+        } else if port == smtp::SUBMISSIONS_PORT {
             SmtpTransport::relay(server)
         } else {
             SmtpTransport::starttls_relay(server)
@@ -86,6 +89,10 @@ impl Email {
     }
 }
 
+fn is_here(server: &str) -> bool {
+    server == "localhost" || server.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct SendError(#[from] smtp::Error);
@@ -106,10 +113,14 @@ impl Channel for Email {
         "email"
     }
 
-    fn deliver(&mut self, told: &Told, cancel: &Cancel) -> Result<(), String> {
+    fn deliver(&mut self, told: &Told, effort: Effort<'_>) -> Result<(), String> {
         let message = self.message(told).map_err(|error| error.to_string())?;
-        let retry = self.policy.idempotent("a mail that comes twice").cancelled_by(cancel);
+        let retry =
+            self.policy.idempotent("a mail that comes twice").cancelled_by(effort.cancel).observed_by(effort.observer);
         let sent = retry.run("send a mail", |_| self.transport.send(&message).map_err(SendError));
         sent.map(drop).map_err(|error| chain(&error))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,12 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::Sha256;
 use trading_config::Settings;
 use trading_resilience::{
-    Cancel, Class, Classify,
+    Class, Classify,
     retry::{Jitter, Policy},
 };
 
 use super::{
-    channel::{Channel, body},
+    channel::{Channel, Effort, body},
     ledger::Told,
 };
 use crate::error::chain;
@@ -138,10 +138,10 @@ impl Channel for Webhook {
         "webhook"
     }
 
-    fn deliver(&mut self, told: &Told, cancel: &Cancel) -> Result<(), String> {
+    fn deliver(&mut self, told: &Told, effort: Effort<'_>) -> Result<(), String> {
         let body = body(told, self.environment).to_string();
         let id = format!("msg_{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        let retry = self.policy.idempotent(&id).cancelled_by(cancel);
+        let retry = self.policy.idempotent(&id).cancelled_by(effort.cancel).observed_by(effort.observer);
         retry.run("post to the webhook", |_| self.post(&id, &body)).map_err(|error| chain(&error))
     }
 }

@@ -1,12 +1,15 @@
 //! What the parts tell of themselves, as metrics and log lines.
 
 use std::{
+    error::Error as StdError,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
+use log::kv::Value;
+use trading_logging::{Statistics, Tally};
 use trading_monitoring::{Counter, Metrics, Timing};
-use trading_resilience::{Event, LogObserver, Observer};
+use trading_resilience::{Classify as _, Event, LogObserver, Observer};
 use trading_storage::{Error, Head};
 
 /// Counts commits, and writes the heads of the chain into the log, which is a place outside of the database.
@@ -56,6 +59,67 @@ impl trading_storage::Observer for StorageObserver {
     fn anchor_failed(&self, error: &Error) {
         self.failed.increment(1);
         log::error!(error:% = error; "the head of the chain could not be written beside the database; it is tried again");
+    }
+}
+
+/// Counts what the log wrote, out of what it says of itself.
+#[derive(Debug)]
+pub(crate) struct LogCounters {
+    metrics: Metrics,
+    counted: Statistics,
+}
+
+impl LogCounters {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        metrics.describe("log_lines_total", "Lines that were logged, by component and level.");
+        metrics.describe("log_bytes_total", "Bytes that were written to the main log file.");
+        metrics.describe("log_lines_dropped_total", "Lines that reached no log file, by component and level.");
+        metrics.describe("log_lines_folded_total", "Lines that were told of by another one, since they were the same.");
+        metrics.describe("log_write_errors_total", "Attempts to write, rename or remove a log file that failed.");
+        metrics.describe("log_panics_total", "Panics that were logged.");
+        let counters = Self { metrics: metrics.clone(), counted: Statistics::default() };
+        // A series that is there from the start shows its first event as an increase.
+        counters.add([0; 4]);
+        counters
+    }
+
+    pub(crate) fn count(&mut self, now: &Statistics) {
+        let before = std::mem::replace(&mut self.counted, now.clone());
+        self.add([
+            now.bytes_written.saturating_sub(before.bytes_written),
+            now.lines_folded.saturating_sub(before.lines_folded),
+            now.write_errors.saturating_sub(before.write_errors),
+            now.panics.saturating_sub(before.panics),
+        ]);
+        for (at, Tally { component, level, lines, dropped, .. }) in now.tallies.iter().enumerate() {
+            // They come in the same order each time.
+            let (lines_before, dropped_before) =
+                before.tallies.get(at).map_or((0, 0), |tally| (tally.lines, tally.dropped));
+            let labels = [("component", component.as_str()), ("level", level.as_str())];
+            let add =
+                |name, total: u64, before| self.metrics.counter(name, &labels).increment(total.saturating_sub(before));
+            add("log_lines_total", *lines, lines_before);
+            if *dropped > 0 {
+                add("log_lines_dropped_total", *dropped, dropped_before);
+            }
+        }
+    }
+
+    fn add(&self, counts: [u64; 4]) {
+        let names = ["log_bytes_total", "log_lines_folded_total", "log_write_errors_total", "log_panics_total"];
+        for (name, count) in names.into_iter().zip(counts) {
+            self.metrics.counter(name, &[]).increment(count);
+        }
+    }
+}
+
+/// What a line has of an error beside its text, as fields: of those that have a code.
+pub(crate) fn error_fields(error: &(dyn StdError + 'static), field: &mut dyn FnMut(&str, Value<'_>)) {
+    let Some(error) = error.downcast_ref::<trading_resilience::Error>() else { return };
+    field("code", Value::from(error.code().as_str()));
+    field("class", Value::from(error.class().as_str()));
+    for (key, value) in error.context() {
+        field(key, Value::from(value));
     }
 }
 

@@ -98,3 +98,38 @@ fn help_and_version_need_no_project() {
     }
     assert!(tree(folder.path()).is_empty());
 }
+
+#[test]
+fn serve_says_its_banner_as_json_too() {
+    let folder = project();
+    let mut command = crate::trading(folder.path(), &[("MONITORING__PORT", "0"), ("LOGGING__CONSOLE", "off")]);
+    let mut child = command.args(["--json"]).stdout(std::process::Stdio::piped()).spawn().expect("starts");
+    let mut stdout = child.stdout.take().expect("is piped");
+    let mut said = Vec::new();
+    let banner = loop {
+        let mut some = [0; 4096];
+        let count = std::io::Read::read(&mut stdout, &mut some).expect("is read");
+        said.extend_from_slice(some.get(..count).expect("as much as was read"));
+        if let Ok(banner) = serde_json::from_slice::<serde_json::Value>(&said) {
+            break banner;
+        }
+        assert_ne!(count, 0, "{}", text(&said));
+    };
+    assert_eq!((&banner["pid"], &banner["agents"], &banner["paper"]), (&child.id().into(), &5.into(), &true.into()));
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+}
+
+#[test]
+fn components_of_the_log_have_levels() {
+    let folder = project();
+    let quiet = [("LOGGING__LEVELS", "trading_automation=ERROR, trading=INFO")];
+    let (code, _, stderr) = crate::Running::start(folder.path(), &quiet).stop(rustix::process::Signal::TERM);
+    assert_eq!(code, Some(0));
+    assert!(!stderr.contains("started") && stderr.contains("the head of the chain of trades"), "{stderr}");
+    let output = run(folder.path(), &[("LOGGING__LEVELS", "quiver=DEBUG"), ("MONITORING__PORT", "0")], &[]);
+    let expected = "error: no log component is called \"quiver\"; those of the options are known, and `trading_automation`; way out: \
+                    correct LOGGING__LEVELS\n";
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), expected));
+}

@@ -3,10 +3,13 @@
 mod bad_input;
 mod commands;
 mod embedding;
+mod faults;
 mod operations;
 mod operators;
+mod pages;
 mod smoke;
 mod tasks;
+mod terminal;
 
 use std::{
     collections::BTreeMap,
@@ -105,10 +108,21 @@ impl Running {
         self.request("GET", path)
     }
 
+    /// As [`get`](Self::get), of who shows this token.
+    fn get_as(&self, path: &str, token: Option<&str>) -> (u16, String, String) {
+        self.ask("GET", path, token)
+    }
+
     /// Status, header and body of an answer.
     fn request(&self, method: &str, path: &str) -> (u16, String, String) {
+        self.ask(method, path, None)
+    }
+
+    fn ask(&self, method: &str, path: &str, token: Option<&str>) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.address).expect("it listens");
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("is sent");
+        let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: test\r\n{authorization}Connection: close\r\n\r\n")
+            .expect("is sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("is answered");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a header");

@@ -128,3 +128,43 @@ fn a_limit_of_file_sizes_ends_nothing() {
     rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
+
+#[test]
+fn a_folder_that_this_user_may_not_write_to() {
+    let folder = project();
+    let nobody = std::process::Command::new("setpriv").args(["--reuid=65532", "--clear-groups", "true"]).status();
+    if !nobody.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: only root can start it as somebody else");
+        return;
+    }
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("is set");
+    let before = tree(folder.path());
+    // The program itself lies where others may not come to.
+    let program = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).expect("is set");
+    fs::copy(env!("CARGO_BIN_EXE_trading"), program.path().join("trading")).expect("is copied");
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(program.path().join("trading"));
+    let output = command.current_dir(folder.path()).env_clear().env("MONITORING__PORT", "0").output().expect("runs");
+    let stderr = text(&output.stderr).replace(&folder.path().display().to_string(), "…");
+    let line = |what: &str, variable: &str| {
+        format!(
+            "  the folder … of {what} cannot be written; let user 65532 write to it, or set {variable} to another place\n"
+        )
+    };
+    let lines = [("the database", "DATABASE_PATH"), ("the backups", "BACKUP__PATH"), ("the logs", "LOG_PATH")];
+    let lines: String = lines.iter().map(|(what, variable)| line(what, variable)).collect();
+    assert_eq!((output.status.code(), stderr), (Some(1), format!("error: this machine is not ready\n{lines}")));
+    assert_eq!(tree(folder.path()), before, "nothing was made");
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_an_error_of_commands_too() {
+    let folder = project();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 64; exec \"$0\" init-db", env!("CARGO_BIN_EXE_trading")]);
+    let output = command.current_dir(folder.path()).env_clear().output().expect("runs");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{stderr}");
+}

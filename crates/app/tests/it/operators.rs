@@ -156,6 +156,9 @@ fn the_earlier_database_is_imported_once() {
     assert_eq!((&again["changed"], &again["trades"]["unchanged"]), (&false.into(), &1.into()), "{again}");
     let error = fails(root, &["import", "none.db"], 1);
     assert!(error.contains("none.db"), "{error}");
+    let error = fails(root, &["import", "--yes", "config/agents.json"], 1);
+    let way_out = "name the database of the earlier system; its DATABASE_PATH said where it is";
+    assert_eq!(error, format!("error: config/agents.json is not a database; way out: {way_out}"));
     let error = fails(root, &["import", "--zone", "Mars/Phobos", "old.db"], 2);
     assert_eq!(
         error,
@@ -196,8 +199,8 @@ fn health_asks_the_running_program() {
     let running = Running::start(root, &[]);
     let url = format!("http://{}/health", running.address);
     let said = well(root, &["health", "--url", &url]);
-    assert!(said.starts_with("healthy\nCOMPONENT      STATUS   MESSAGE\n"), "{said}");
-    assert!(said.contains("\ndatabase       healthy  answers\n"), "{said}");
+    assert!(said.starts_with("healthy\nCOMPONENT        STATUS   MESSAGE\n"), "{said}");
+    assert!(said.contains("\ndatabase         healthy  answers\n"), "{said}");
     assert_eq!(json(root, &["health", "--url", &url])["status"], "healthy");
     let elsewhere = format!("http://{}/ping", running.address);
     let error = fails(root, &["health", "--url", &elsewhere], 1);

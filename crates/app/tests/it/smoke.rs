@@ -6,7 +6,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use trading_storage::{AgentId, Counts, Database, Options};
 
-use crate::{Running, project, tree, write};
+use trading_config::{Key, Settings};
+
+use crate::{Running, project, run, text, tree, write};
 
 fn counts(root: &Path) -> Counts {
     let db = Database::open(&Options::at(root.join("data/trading_automation.db"))).expect("opens");
@@ -86,9 +88,13 @@ fn it_survives_being_killed() {
     let running = Running::start(folder.path(), &[]);
     drop(running.stop(Signal::KILL));
     let running = Running::start(folder.path(), &[]);
+    let banner = running.banner.join("\n");
+    assert!(banner.contains("the last run did not end in order: what it had committed was recovered"), "{banner}");
     assert_eq!(running.json("/ready")["ready"], true);
     assert_eq!(running.stop(Signal::TERM).0, Some(0));
     assert!(counts(folder.path()).trades > 100);
+    let banner = Running::start(folder.path(), &[]).banner.join("\n");
+    assert!(!banner.contains("did not end in order"), "{banner}");
 }
 
 #[test]
@@ -140,12 +146,25 @@ fn in_a_container_standard_output_has_json_lines_alone() {
 #[test]
 fn secrets_are_in_no_log_no_answer_and_no_output() {
     const CANARY: &str = "canary5f2c";
+    const CONTROL: &str = "https://paper-api.alpaca.markets/control7d1e";
     let folder = project();
-    let secrets = ["QUIVER_API_KEY", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "SMTP_PASSWORD"].map(|name| (name, CANARY));
-    let running = Running::start(folder.path(), &[&secrets[..], &[("LOG_LEVEL", "TRACE")]].concat());
+    // Nobody listens at port 1, so that the webhook fails, and tells of it.
+    let value = |key: &Key| match key.name {
+        "webhook_url" => format!("http://127.0.0.1:1/{CANARY}"),
+        _ => format!("{CANARY}-{}", key.name),
+    };
+    let secrets: Vec<_> = Settings::keys().filter(|key| key.secret).map(|key| (key.variable(), value(key))).collect();
+    let set = secrets.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
+    let set: Vec<_> = set.chain([("LOG_LEVEL", "TRACE"), ("ALPACA_BASE_URL", CONTROL)]).collect();
+    let running = Running::start(folder.path(), &set);
+    let token = secrets.iter().find(|(name, _)| name == "MONITORING__TOKEN").map(|(_, value)| value.as_str());
     let mut said = running.banner.join("\n");
-    for path in ["/", "/health", "/metrics", "/system", "/nothing"] {
-        said += &running.get(path).2;
+    for path in ["/", "/?format=json", "/health", "/metrics", "/system", "/panels", "/transitions", "/nothing"] {
+        said += &running.get_as(path, token).2;
+    }
+    for arguments in [&["explain"][..], &["explain", "--json"], &["check-config", "--json"], &["health", "--json"]] {
+        let output = run(folder.path(), &set, arguments);
+        said += &(text(&output.stdout) + &text(&output.stderr));
     }
     let (code, stdout, stderr) = running.stop(Signal::TERM);
     assert_eq!(code, Some(0), "{stderr}");
@@ -157,6 +176,8 @@ fn secrets_are_in_no_log_no_answer_and_no_output() {
         assert!(!content.contains(CANARY), "{}", path.display());
     }
     assert!(!said.contains(CANARY), "{said}");
+    // The control: the same look finds what is no secret, in what is said and in the page of the settings.
+    assert!(said.matches(CONTROL).count() > 2, "{said}");
 }
 
 #[test]

@@ -212,3 +212,14 @@ fn people_are_told_of_a_failed_task_by_a_signed_post() {
     let stopped = app.shutdown(LONG);
     assert!(stopped.notifications_complete, "{stopped:?}");
 }
+
+#[test]
+fn control_a_thread_that_nobody_supervises_dies_unseen() {
+    let folder = project();
+    let app = builder(&folder).start().expect("starts");
+    let thread = std::thread::spawn(|| panic!("nobody sees this"));
+    assert!(thread.join().is_err());
+    let report = app.health().report();
+    assert!(report.components.iter().all(|component| component.status != Status::Unhealthy), "{report:?}");
+    assert!(!app.metrics().prometheus().contains("\ntask_failures_total"));
+}

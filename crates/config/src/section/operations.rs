@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use chrono::NaiveTime;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Console, Level};
+use super::{Console, Level, Levels};
 use crate::{Bytes, ProjectPath, section};
 
 section! {
@@ -51,8 +51,17 @@ section! {
         path: ProjectPath = "logs", variable "LOG_PATH";
         /// How much is logged.
         level: Level = "INFO", variable "LOG_LEVEL";
+        /// Other levels for some components, such as `api=DEBUG, quiver=WARNING`; all that is of none is `trading_automation`.
+        levels: Levels = "";
         /// How many days a log file is kept.
         retention_days: u32 = "30", variable "LOG_RETENTION_DAYS", from "1" to "3650";
+        /// What all log files may take together; beyond it, the oldest go before their time. Nothing is no limit.
+        retention_bytes: Option<Bytes> = "";
+        /// How large a log file may become before its day ends; then a further one is begun. Nothing is no limit.
+        rotate_bytes: Option<Bytes> = "",
+            check |size| size.is_none_or(|size| size.get() >= 64 << 10), "at least 64 KiB";
+        /// If the log files of days gone by are compressed.
+        gzip: bool = "false";
         /// What the console shows beside the files: `text`, `json` or `off`.
         console: Console = "text";
         /// How much of the log may wait in memory for a slow disk.
@@ -71,11 +80,13 @@ section! {
         port: u16 = "8080";
         /// How often the health checks run.
         check_interval: Duration = "10s", from "1s" to "1h";
+        /// How long the recent samples of each metric are told of, for charts. A metric has 512 of them at the most.
+        metrics_retention: Duration = "24h", from "1m" to "7d";
         /// If Alpaca and Quiver are asked now and then, where their keys are set, if they answer.
         external_checks: bool = "true";
         /// What whoever asks from another machine must show, as `Authorization: Bearer TOKEN`.
         token: Option<SecretString> = "",
-            check |token| token.as_ref().is_none_or(|t| t.expose_secret().len() >= 16), "at least 16 characters, such as `openssl rand -hex 16` gives";
+            check |token| token.as_ref().is_none_or(|t| is_token(t.expose_secret())), "16 to 256 letters, digits and signs without a space, such as `openssl rand -hex 16` gives";
         /// If it may listen for other machines without a token.
         allow_unauthenticated: bool = "false";
     }
@@ -128,6 +139,11 @@ section! {
             "e-mail needs a server and an address",
             "set SMTP_SERVER and NOTIFICATION_EMAIL, or ENABLE_EMAIL_NOTIFICATIONS=false";
     }
+}
+
+// What can stand in a header.
+fn is_token(text: &str) -> bool {
+    (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 // Whether an address works only its mail server knows; this catches what certainly is none.

@@ -21,6 +21,9 @@ const TIME: &str = "a time of day such as 09:30";
 const ADDRESS: &str = "an IP address such as 127.0.0.1 or 0.0.0.0, or localhost";
 const WEB: &str = "a web address such as https://paper-api.alpaca.markets, without user, query or fragment";
 const KEY: &str = "at least 16 characters, such as `openssl rand -hex 16` gives";
+const TOKEN: &str = "16 to 256 letters, digits and signs without a space, such as `openssl rand -hex 16` gives";
+const LEVELS: &str = "components with levels, each once, such as api=DEBUG, quiver=WARNING";
+const SIZE: &str = "a size such as 8 MiB or 64 kB (a bare number counts bytes)";
 const MONEY: &str = "a decimal number such as 100.00";
 
 const DATABASE: &[Row] = &[
@@ -128,23 +131,40 @@ const LOGGING: &[Row] = &[
         &["error", "CRITICAL", "Warning", "debug", "TRACE", "notset"],
         &[("one of ERROR, WARNING, INFO, DEBUG, TRACE", &["loud"])],
     ),
+    Row(
+        "logging.levels",
+        "",
+        &["api=DEBUG", "api = debug , quiver=WARNING", "trading_automation=error"],
+        &[(LEVELS, &["api", "api=loud", "=INFO", "a b=INFO", "api=INFO,", "api=INFO, api=DEBUG"])],
+    ),
     Row("logging.retention_days", "30", &["1", "3650"], &[(DAYS, &["0", "3651"])]),
+    Row("logging.retention_bytes", "", &["1 GiB", "0"], &[(SIZE, &["much"])]),
+    Row("logging.rotate_bytes", "", &["64 KiB", "1 GiB"], &[("at least 64 KiB", &["65535"]), (SIZE, &["-1"])]),
+    Row("logging.gzip", "false", &["on"], &[(BOOLEAN, &["zip"])]),
     Row("logging.console", "text", &["json", "OFF"], &[("one of text, json, off", &["xml"])]),
     Row(
         "logging.queue_bytes",
         "8 MiB",
         &["64 KiB", "65536", "1 GiB", "1000 kB"],
-        &[
-            ("from 64 KiB to 1 GiB", &["65535", "1073741825 B"]),
-            ("a size such as 8 MiB or 64 kB (a bare number counts bytes)", &["8 MX", "1.5 MB"]),
-        ],
+        &[("from 64 KiB to 1 GiB", &["65535", "1073741825 B"]), (SIZE, &["8 MX", "1.5 MB"])],
     ),
     Row("logging.no_color", "", &["1"], &[]),
 ];
 const MONITORING: &[Row] = &[
     Row("monitoring.host", "127.0.0.1", &["::1"], &[(ADDRESS, &["0.0.0"])]),
     Row("monitoring.port", "8080", &["0", "65535"], &[(PORT, &["http", "65536"])]),
-    Row("monitoring.token", "", &["sixteen letters."], &[(KEY, &["fifteen letters"])]),
+    Row(
+        "monitoring.token",
+        "",
+        &["sixteen-letters."],
+        &[(TOKEN, &["fifteen-letters", "sixteen letters.", "umläute-und-mehr"])],
+    ),
+    Row(
+        "monitoring.metrics_retention",
+        "24h",
+        &["1m", "7d"],
+        &[("from 1m to 7d", &["59s", "169h"]), (DURATION, &["a day"])],
+    ),
     Row("monitoring.external_checks", "true", &["false"], &[(BOOLEAN, &["maybe"])]),
     Row("monitoring.allow_unauthenticated", "false", &["true"], &[(BOOLEAN, &["maybe"])]),
     Row(

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::LazyLock};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use trading_app::{Error, storage::sqlite};
+use trading_app::{Error, storage::sqlite, version};
 use trading_config::Settings;
 
 use crate::output::{Output, print};
@@ -29,14 +29,9 @@ const SHORT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TRADING_COMMI
 
 /// The crates of a workspace have one version.
 static LONG: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "{}\ncommit     {}\nSQLite     {}\ncrates     {} {}",
-        env!("CARGO_PKG_VERSION"),
-        env!("TRADING_COMMIT"),
-        sqlite::version(),
-        "app, config, logging, monitoring, resilience, storage",
-        env!("CARGO_PKG_VERSION"),
-    )
+    let (version, commit, sqlite) = (version::VERSION, version::COMMIT, sqlite::version());
+    let crates = "app, config, logging, monitoring, resilience, storage";
+    format!("{version}\ncommit     {commit}\nSQLite     {sqlite}\ncrates     {crates} {version}")
 });
 
 const AFTER_HELP: &str = "\

@@ -15,7 +15,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use rustix::{fs::Mode, process::umask};
 
-use cli::{Cli, Command};
+use trading_app::outlive_file_size_limit;
+
+use cli::{Cli, Command, SettingSources};
+use failure::Failure;
 use output::Output;
 
 fn main() -> ExitCode {
@@ -23,27 +26,31 @@ fn main() -> ExitCode {
     umask(Mode::from_bits_truncate(0o077));
     let Cli { command, sources, json, verbose } = Cli::parse();
     let output = Output { json };
-    let done = match command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(&sources),
-        Command::InitDb { path, sample_data } => record::init_db(&sources, path, sample_data, output),
-        Command::CheckConfig => settings::check(&sources, output),
-        Command::Explain { key } => settings::explain(&sources, key.as_deref(), output),
-        Command::Agents { command } => agents::run(&sources, command, output),
-        Command::Backup { command } => backup::run(&sources, command, output),
-        Command::Restore(arguments) => backup::restore(&sources, &arguments, output),
-        Command::Verify => record::verify(&sources, output),
-        Command::Import(arguments) => record::import(&sources, &arguments, output),
-        Command::Health { url } => health::run(&sources, url, output),
-        Command::Completions { shell } => {
-            cli::completions(shell, output);
-            Ok(())
-        }
-    };
+    let done = outlive_file_size_limit().map_err(Failure::from).and_then(|()| run(command, &sources, output));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.fail(&failure, verbose);
             failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Option<Command>, sources: &SettingSources, output: Output) -> Result<(), Failure> {
+    match command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(sources, output),
+        Command::InitDb { path, sample_data } => record::init_db(sources, path, sample_data, output),
+        Command::CheckConfig => settings::check(sources, output),
+        Command::Explain { key } => settings::explain(sources, key.as_deref(), output),
+        Command::Agents { command } => agents::run(sources, command, output),
+        Command::Backup { command } => backup::run(sources, command, output),
+        Command::Restore(arguments) => backup::restore(sources, &arguments, output),
+        Command::Verify => record::verify(sources, output),
+        Command::Import(arguments) => record::import(sources, &arguments, output),
+        Command::Health { url } => health::run(sources, url, output),
+        Command::Completions { shell } => {
+            cli::completions(shell, output);
+            Ok(())
         }
     }
 }

@@ -38,7 +38,8 @@ impl Output {
     pub(crate) fn progress(self, what: &str) -> Progress {
         let shown = !self.json && is_terminal_stderr();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
+        // Of nothing, all would be done.
+        let bar = ProgressBar::with_draw_target(Some(1), target);
         let style = ProgressStyle::with_template("{msg:28} {wide_bar} {percent:>3} %  {eta:>4}");
         bar.set_style(style.expect("the template is good"));
         bar.set_message(what.to_owned());

@@ -80,7 +80,7 @@ pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: 
     let progress = output.progress("importing");
     let report = database.import(&options, |done, total| progress.at(done, total));
     drop(progress);
-    let report = report?;
+    let report = report.map_err(|source| Error::Import { source })?;
     output.say(&imported(&report), || as_json(&report));
     if !output.json {
         complain_of(&report);

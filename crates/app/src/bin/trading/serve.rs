@@ -1,28 +1,43 @@
 //! `serve`: the whole, until it is told to stop.
 
-use trading_app::{App, Signals};
+use serde_json::{Value, json};
+use trading_app::{App, Signals, version};
 use trading_config::Console;
 
 use crate::{
     cli::SettingSources,
     failure::Failure,
-    output::{complain, print},
+    output::{Output, complain},
 };
 
-pub(crate) fn serve(sources: &SettingSources) -> Result<(), Failure> {
+pub(crate) fn serve(sources: &SettingSources, output: Output) -> Result<(), Failure> {
     let settings = sources.load()?;
     let signals = Signals::catch()?;
     let app = App::start(settings)?;
     // There, standard output is for the JSON lines alone.
     if app.settings().logging.console != Console::Json {
-        print(&app.to_string());
+        output.say(&app, || described(&app));
     }
-    let stopped = app.run_until(signals)?;
-    if !stopped.tasks_left.is_empty() {
-        complain(&format!("these tasks did not end in time: {}", stopped.tasks_left.join(", ")));
-    }
-    if !stopped.logs_complete {
-        complain("some log lines did not reach their files");
-    }
+    app.run_until(signals)?.cut_off().iter().for_each(|sentence| complain(sentence));
     Ok(())
+}
+
+/// What the banner says.
+fn described(app: &App) -> Value {
+    let (settings, record) = (app.settings(), app.record());
+    json!({
+        "version": version::VERSION,
+        "environment": settings.environment.as_str(),
+        "pid": std::process::id(),
+        "address": app.address().to_string(),
+        "paper": settings.api.alpaca.paper,
+        "broker": settings.api.alpaca.base_url.to_string(),
+        "agents": settings.agents().list().len(),
+        "agents_enabled": settings.enabled_agents().count(),
+        "database": record.path,
+        "trades": record.trades,
+        "unresolved": record.unresolved,
+        "recovered_bytes": record.recovered_bytes,
+        "logs": settings.logging.path.as_written(),
+    })
 }

@@ -7,8 +7,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use trading_monitoring::Metrics;
+use trading_resilience::Cancel;
+
 use super::*;
-use crate::notify::channel;
+use crate::{notify::channel, wiring::RetryObserver};
 
 const SECRET: &str = "a secret of a test";
 
@@ -58,18 +61,32 @@ fn server(answers: &'static [&'static str]) -> (String, JoinHandle<Vec<Request>>
     (url, thread)
 }
 
-fn webhook(url: &str, secret: &str) -> Webhook {
+/// A channel with what its deliveries take.
+struct Stage {
+    webhook: Webhook,
+    metrics: Metrics,
+}
+
+impl Stage {
+    fn deliver(&mut self) -> Result<(), String> {
+        let (cancel, observer) = (Cancel::new(), RetryObserver::new(&self.metrics));
+        self.webhook.deliver(&channel::told(), Effort { cancel: &cancel, observer: &observer })
+    }
+}
+
+fn webhook(url: &str, secret: &str) -> Stage {
     let folder = tempfile::tempdir().expect("a folder");
     let variables = [("NOTIFICATIONS__WEBHOOK_URL", url), ("NOTIFICATIONS__WEBHOOK_SECRET", secret)];
     let settings = Settings::loader().root(folder.path()).environment(variables).load().expect("loads");
     let policy = Policy { base: Duration::from_millis(1), cap: Duration::from_millis(2), ..POLICY };
-    Webhook { policy, ..Webhook::new(&settings).expect("is set") }
+    let webhook = Webhook { policy, ..Webhook::new(&settings).expect("is set") };
+    Stage { webhook, metrics: Metrics::default() }
 }
 
 #[test]
 fn a_post_is_signed_and_says_what_changed() {
     let (url, requests) = server(&["204 No Content"]);
-    webhook(&url, SECRET).deliver(&channel::told(), &Cancel::new()).expect("is delivered");
+    webhook(&url, SECRET).deliver().expect("is delivered");
     let [request] = requests.join().expect("ends").try_into().ok().expect("one request");
     assert_eq!(request.path, "POST /hooks/canary5f2c HTTP/1.1");
     assert_eq!(request.headers["content-type"], "application/json");
@@ -90,27 +107,33 @@ fn the_signature_is_that_of_the_standard() {
         sign(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body),
         "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     );
-    assert_eq!(*webhook("http://a.example", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").key.expose_secret(), key);
+    assert_eq!(*webhook("http://a.example", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").webhook.key.expose_secret(), key);
 }
 
 #[test]
 fn what_fails_is_posted_again_under_the_same_id() {
     let (url, requests) = server(&["503 Service Unavailable", "", "429 Too Many\r\nretry-after: 0", "200 OK"]);
-    webhook(&url, SECRET).deliver(&channel::told(), &Cancel::new()).expect("is delivered in the end");
+    let mut stage = webhook(&url, SECRET);
+    stage.deliver().expect("is delivered in the end");
     let requests = requests.join().expect("ends");
     let ids: Vec<_> = requests.iter().map(|request| &request.headers["webhook-id"]).collect();
     assert!(ids.len() == 4 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    let counted = stage.metrics.prometheus();
+    for (event, count) in [("attempt_failed", 3), ("waiting", 3), ("recovered", 1)] {
+        let line = format!("\nretry_events_total{{event=\"{event}\",operation=\"post to the webhook\"}} {count}\n");
+        assert!(counted.contains(&line), "{line} in {counted}");
+    }
 }
 
 #[test]
 fn what_is_refused_is_not_posted_again_and_the_address_stays_secret() {
     for answer in [&["404 Not Found"], &["307 Temporary Redirect\r\nlocation: http://127.0.0.1:1/"]] {
         let (url, requests) = server(answer);
-        let error = webhook(&url, SECRET).deliver(&channel::told(), &Cancel::new()).expect_err("is refused");
+        let error = webhook(&url, SECRET).deliver().expect_err("is refused");
         assert_eq!(requests.join().expect("ends").len(), 1);
         assert!(error.contains("it answered with ") && !error.contains("canary"), "{error}");
     }
-    let error = webhook("http://127.0.0.1:1/canary5f2c", SECRET).deliver(&channel::told(), &Cancel::new());
+    let error = webhook("http://127.0.0.1:1/canary5f2c", SECRET).deliver();
     let error = error.expect_err("nobody listens");
     assert!(error.contains("the connection failed") && !error.contains("canary"), "{error}");
 }

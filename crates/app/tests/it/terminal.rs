@@ -1,0 +1,88 @@
+//! What people see on a terminal, and programs do not: bars, questions, colour. The terminal is one that `script` makes.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::{project, run, text, tree};
+
+/// The exit code of this in a terminal where it is answered so, and what that shows.
+fn shown(root: &Path, variables: &[(&str, &str)], arguments: &str, answer: &str) -> (Option<i32>, String) {
+    let mut command = Command::new("script");
+    let program = env!("CARGO_BIN_EXE_trading");
+    command.args(["-qec", &format!("stty columns 120; exec {program} {arguments}"), "/dev/null"]);
+    command
+        .current_dir(root)
+        .env_clear()
+        .env("TERM", "xterm")
+        .env("PATH", "/usr/bin:/bin")
+        .envs(variables.iter().copied());
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = piped.expect("`script` is there, which every Linux has");
+    child.stdin.take().expect("is piped").write_all(answer.as_bytes()).expect("is written");
+    let output = child.wait_with_output().expect("ends");
+    (output.status.code(), text(&output.stdout))
+}
+
+#[test]
+fn a_bar_is_for_people_alone() {
+    let folder = project();
+    let root = folder.path();
+    let bar = |arguments: &str, word: &str| {
+        let (code, shown) = shown(root, &[], arguments, "");
+        assert_eq!(code, Some(0), "{shown}");
+        let has_bar = shown.split(['\r', '\n']).any(|line| line.contains(word) && line.contains(" %"));
+        assert!(has_bar, "{shown:?}");
+        assert!(!shown.split(['\r', '\n']).next().is_some_and(|line| line.contains("100 %")), "{shown:?}");
+    };
+    bar("init-db --sample-data", "sample data");
+    bar("backup create", "copying the database");
+    bar("backup verify", "reading the backup");
+    bar("verify", "walking the chain");
+    bar("restore --yes", "reading the backup");
+    // Another test has it that nothing is said to a pipe; and neither is it with JSON.
+    let (code, shown) = shown(root, &[], "backup create --json", "");
+    assert_eq!(code, Some(0), "{shown}");
+    let value: serde_json::Value = serde_json::from_str(&shown).expect("JSON alone");
+    assert_eq!(value["proven"], true);
+}
+
+#[test]
+fn what_destroys_asks_first() {
+    let folder = project();
+    let root = folder.path();
+    for arguments in [&["init-db"][..], &["backup", "create"]] {
+        assert_eq!(run(root, &[], arguments).status.code(), Some(0));
+    }
+    let replaced = || fs::read_dir(root.join("data")).expect("is read").filter(is_replaced).count();
+    let before = tree(root);
+    for answer in ["n\n", "\n", "what\n"] {
+        let (code, shown) = shown(root, &[], "restore", answer);
+        assert!(shown.contains("Put the backup of ") && shown.contains("? [y/N] "), "{shown}");
+        assert!(shown.contains("error: nothing was done; way out: answer yes, or say --yes"), "{shown}");
+        assert_eq!(code, Some(2));
+    }
+    assert_eq!((tree(root), replaced()), (before, 0), "nothing was changed");
+    let (code, shown) = shown(root, &[], "restore", "y\n");
+    assert_eq!((code, replaced()), (Some(0), 1), "{shown}");
+}
+
+fn is_replaced(entry: &std::io::Result<fs::DirEntry>) -> bool {
+    entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().contains(".db.replaced-"))
+}
+
+#[test]
+fn colour_is_for_terminals_without_no_color() {
+    let folder = project();
+    let set = [("MONITORING__PORT", "x")];
+    let (_, coloured) = shown(folder.path(), &set, "--help", "");
+    assert!(coloured.contains("\u{1b}["), "{coloured:?}");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let (_, plain) = shown(folder.path(), &[(name, value)], "--help", "");
+        assert!(!plain.contains("\u{1b}["), "{name}: {plain:?}");
+    }
+    assert!(!text(&run(folder.path(), &[], &["--help"]).stdout).contains('\u{1b}'));
+}
