@@ -228,17 +228,7 @@ impl Database {
     /// [`Error::Damaged`], [`Error::ChainBroken`] with the first bad event, [`Error::HeadMismatch`] if the chain does not
     /// lead to the head beside the database; [`Error::Query`].
     pub fn verify(&self, progress: impl FnMut(u64, u64)) -> Result<Verification, Error> {
-        // A connection of its own: it takes longer than a read may, and is not one of the few.
-        let connection = connection::open_reader(self.path(), self.inner.options.busy_timeout)?;
-        // Of one moment, or the writes beside it would look like damage.
-        let moment = connection.unchecked_transaction().map_err(Error::query("begin to verify"))?;
-        verification::integrity(&moment, self.path())?;
-        let verification = verification::chain(&moment, self.instance_id(), progress)?;
-        verification::schema(&moment, self.path())?;
-        // Read after the moment, so at another: events that are missing from it now were written since.
-        drop(moment);
-        self.inner.head_file.check(&connection)?;
-        Ok(verification)
+        verification::whole(self.path(), self.inner.options.busy_timeout, &self.inner.head_file, progress)
     }
 
     /// Makes a backup: the record as it is at one moment, proven, and then moved into place. Reads and writes go on meanwhile.

@@ -24,6 +24,11 @@ impl HeadFile {
         Self { path: beside(database, "head"), database: database.to_owned(), instance_id }
     }
 
+    /// The name of the database that it belongs to.
+    pub(crate) fn instance_id(&self) -> &str {
+        &self.instance_id
+    }
+
     /// Writes the head: the file is the old one or the new one, whatever happens in between.
     pub(crate) fn write(&self, head: &Head) -> Result<(), Error> {
         let failed = |source| Error::HeadFile { path: self.path.clone(), source };

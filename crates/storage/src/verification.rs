@@ -1,12 +1,13 @@
 //! The proof that the record is whole: SQLite's own checks, and a walk along the chain.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, Row};
 
 use crate::{
-    Error,
+    Error, connection,
     event::{Event, Head},
+    head_file::HeadFile,
     migration,
     reader::{self, column},
 };
@@ -32,6 +33,26 @@ const WALK: &str = "SELECT e.sequence, e.trade_id, e.previous, e.recorded_at, e.
          t.order_status IS e.order_status AND t.executed_price IS e.executed_price AND t.alpaca_order_id IS e.alpaca_order_id
              AND t.execution_date IS e.execution_date AND t.last_updated IS e.recorded_at AS is_now
      FROM trade_events AS e LEFT JOIN trades AS t ON t.id = e.trade_id ORDER BY e.sequence";
+
+/// All of it, at one moment, beside whoever writes.
+pub(crate) fn whole(
+    path: &Path,
+    busy_timeout: Duration,
+    head_file: &HeadFile,
+    progress: impl FnMut(u64, u64),
+) -> Result<Verification, Error> {
+    // A connection of its own: it takes longer than a read may, and is not one of the few.
+    let connection = connection::open_reader(path, busy_timeout)?;
+    // Of one moment, or the writes beside it would look like damage.
+    let moment = connection.unchecked_transaction().map_err(Error::query("begin to verify"))?;
+    integrity(&moment, path)?;
+    let verification = chain(&moment, head_file.instance_id(), progress)?;
+    schema(&moment, path)?;
+    // Read after the moment, so at another: events that are missing from it now were written since.
+    drop(moment);
+    head_file.check(&connection)?;
+    Ok(verification)
+}
 
 /// SQLite's own checks: of the pages, the indexes, the constraints and the references.
 pub(crate) fn integrity(connection: &Connection, path: &Path) -> Result<(), Error> {

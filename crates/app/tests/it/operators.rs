@@ -167,12 +167,11 @@ fn the_earlier_database_is_imported_once() {
 }
 
 #[test]
-fn nothing_touches_the_record_of_a_running_instance() {
+fn nothing_changes_the_record_of_a_running_instance() {
     let folder = project();
     let root = folder.path();
     let running = Running::start(root, &[]);
-    for arguments in [&["init-db"][..], &["backup", "create"], &["verify"], &["import", "--yes", "config/agents.json"]]
-    {
+    for arguments in [&["init-db"][..], &["import", "--yes", "config/agents.json"]] {
         let error = fails(root, arguments, 1);
         let expected = format!(
             "error: the database …/data/trading_automation.db is in use by process {}; way out: end the other process that uses \
@@ -183,10 +182,10 @@ fn nothing_touches_the_record_of_a_running_instance() {
     }
     // What only reads may.
     assert_eq!(json(root, &["agents", "list"])[0]["record"]["positions"], 10);
-    well(root, &["backup", "list"]);
-    assert_eq!(running.stop(Signal::TERM).0, Some(0));
+    assert_eq!(json(root, &["verify"])["trades"], 400);
     let made = json(root, &["backup", "create"]);
-    let running = Running::start(root, &[]);
+    assert_eq!((&made["proven"], &made["trades"]), (&true.into(), &400.into()));
+    assert_eq!(json(root, &["backup", "list"]).as_array().map(Vec::len), Some(1));
     let error = fails(root, &["restore", "--yes", made["path"].as_str().expect("a path")], 1);
     assert!(error.contains("is in use by process "), "{error}");
     assert_eq!(running.stop(Signal::TERM).0, Some(0));

@@ -7,7 +7,7 @@ use std::{
 
 use trading_resilience::{Class, Classify as _};
 use trading_storage::{
-    Database, Error, Migration, MigrationSet, Options, ReadOnlyDatabase, Reader, TradeFilter,
+    Backup, BackupOptions, Database, Error, Migration, MigrationSet, Options, ReadOnlyDatabase, Reader, TradeFilter,
     sqlite::{self, rusqlite},
 };
 
@@ -53,6 +53,32 @@ fn a_reader_beside_the_writer_sees_what_was_committed() {
     assert_eq!(trades(&reader), 3, "also when the writer has gone");
     let page = reader.read(|r| r.trades(&TradeFilter::All, None, 10)).expect("is read");
     assert_eq!(page.trades.len(), 3);
+}
+
+#[test]
+fn a_reader_proves_and_backs_up_the_record_beside_its_writer() {
+    let (folder, db) = with_trade();
+    let reader = ReadOnlyDatabase::open(&options(&folder)).expect("opens beside it");
+    let to = BackupOptions::to(folder.path().join("backups"));
+    let made = db
+        .transaction(|tx| {
+            tx.insert_trade(&order("2"))?;
+            assert_eq!(reader.verify(|_, _| {})?.trades, 1, "not what is not committed");
+            reader.backup(&to, |_| {})
+        })
+        .expect("is made within a transaction of another");
+    assert!(made.is_proven());
+    assert_eq!(made.manifest.expect("is there").contents.rows["trades"], 1);
+    let proven = reader.verify(|_, _| {}).expect("is whole");
+    assert_eq!((proven.trades, proven.head), (2, db.head()));
+
+    let head = folder.path().join("record.db.head");
+    std::fs::write(&head, format!("{} 9 {}\n", db.instance_id(), "0".repeat(64))).expect("is written");
+    let error = reader.verify(|_, _| {}).expect_err("has lost events");
+    assert!(matches!(error, Error::HeadMismatch { .. }), "{error}");
+    let error = reader.backup(&to, |_| {}).expect_err("has lost events");
+    assert!(matches!(error, Error::HeadMismatch { .. }), "{error}");
+    assert_eq!(Backup::list(&to.folder).expect("is listed").len(), 1);
 }
 
 #[test]

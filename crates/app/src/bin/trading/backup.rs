@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use trading_app::{Error, storage_options};
 use trading_config::Settings;
-use trading_storage::{Backup, BackupOptions, Database, Progress, RestoreOptions, Stage};
+use trading_storage::{
+    Backup, BackupOptions, Database, Error as StorageError, Progress, ReadOnlyDatabase, RestoreOptions, Stage,
+};
 
 use crate::{
     cli::{self, SettingSources},
@@ -24,11 +26,17 @@ pub(crate) fn run(sources: &SettingSources, command: cli::Backup, output: Output
 }
 
 fn create(settings: &Settings, output: Output) -> Result<(), Failure> {
-    let database = Database::open(&storage_options(settings))?;
+    let record = storage_options(settings);
     let options =
         BackupOptions { compress: settings.backup.compress, ..BackupOptions::to(settings.backup.path.full()) };
     let progress = output.progress("backup");
-    let made = database.backup(&options, |stage| show(&progress, stage))?;
+    let tell = |stage| show(&progress, stage);
+    let made = match Database::open(&record) {
+        Ok(database) => database.backup(&options, tell)?,
+        // The instance that runs is not disturbed by a reader.
+        Err(StorageError::InUse { .. }) => ReadOnlyDatabase::open(&record)?.backup(&options, tell)?,
+        Err(error) => return Err(error.into()),
+    };
     drop(progress);
     let text = format!("made and proven: {}, {}", made.path.display(), bytes(made.size_bytes));
     output.say(&text, || described(&made));

@@ -134,7 +134,7 @@ pub(crate) enum Agents {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Backup {
-    /// Make one and prove it, while nothing runs
+    /// Make one and prove it, also of the record of a running instance
     Create,
     /// Those there are, the newest first
     List,

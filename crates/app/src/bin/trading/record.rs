@@ -1,8 +1,10 @@
-//! `init-db`, `verify` and `import`: what is done with the record while nothing runs.
+//! `init-db`, `verify` and `import`.
 
 use serde_json::{Value, json};
-use trading_app::{Error, open_record};
-use trading_storage::{ImportCounts, ImportOptions, ImportReport, Origin};
+use trading_app::{Error, open_record, storage_options};
+use trading_storage::{
+    Database, Error as StorageError, ImportCounts, ImportOptions, ImportReport, Origin, ReadOnlyDatabase,
+};
 
 use crate::{
     cli::{self, SettingSources},
@@ -37,12 +39,18 @@ pub(crate) fn init_db(
 
 pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Failure> {
     let settings = sources.load()?;
-    let database = open_record(&settings)?;
+    let record = storage_options(&settings);
     let progress = output.progress("walking the chain");
-    let proven = database.verify(|done, total| progress.at(done, total));
+    let tell = |done, total| progress.at(done, total);
+    let proven = match Database::open(&record) {
+        Ok(database) => database.verify(tell),
+        // The instance that runs is not disturbed by a reader.
+        Err(StorageError::InUse { .. }) => ReadOnlyDatabase::open(&record).and_then(|database| database.verify(tell)),
+        Err(error) => Err(error),
+    };
     drop(progress);
     let proven = proven.map_err(|error| Error::of_record(error, &settings))?;
-    let path = database.path();
+    let path = &record.path;
     let head = proven.head.hash_hex();
     let text = format!(
         "{} is whole\n  {} trades, {} events\n  head of the chain: {} {head}",
