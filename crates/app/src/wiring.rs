@@ -48,6 +48,7 @@ pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trad
         retention_days: logging.retention_days,
         retention_bytes: logging.retention_bytes.map(Bytes::get),
         rotate_bytes: logging.rotate_bytes.map(Bytes::get),
+        zone: logging.timezone,
         gzip: logging.gzip,
         queue_bytes: usize::try_from(logging.queue_bytes.get()).unwrap_or(usize::MAX),
         ..defaults

@@ -1,6 +1,9 @@
 //! Posts to a web address, signed as standardwebhooks.com has it.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::Utc;
@@ -9,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::Sha256;
 use trading_config::Settings;
 use trading_resilience::{
-    Class, Classify,
+    Class, Classify, RateHeaders,
     retry::{Jitter, Policy},
 };
 
@@ -61,11 +64,9 @@ impl Webhook {
         match answer.status().as_u16() {
             200..=299 => Ok(()),
             status => {
-                let retry_after = answer.headers().get("retry-after").and_then(|text| text.to_str().ok());
-                Err(PostError::Refused {
-                    status,
-                    retry_after: retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
-                })
+                let header = |name: &str| answer.headers().get(name).and_then(|text| text.to_str().ok());
+                let retry_after = RateHeaders::read(header, SystemTime::now()).come_back_after();
+                Err(PostError::Refused { status, retry_after })
             }
         }
     }

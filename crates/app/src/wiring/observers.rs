@@ -77,9 +77,10 @@ impl LogCounters {
         metrics.describe("log_lines_folded_total", "Lines that were told of by another one, since they were the same.");
         metrics.describe("log_write_errors_total", "Attempts to write, rename or remove a log file that failed.");
         metrics.describe("log_panics_total", "Panics that were logged.");
+        metrics.describe("log_lines_not_shown_total", "Lines that the console was too slow for; the files have them.");
         let counters = Self { metrics: metrics.clone(), counted: Statistics::default() };
         // A series that is there from the start shows its first event as an increase.
-        counters.add([0; 4]);
+        counters.add([0; 5]);
         counters
     }
 
@@ -90,6 +91,7 @@ impl LogCounters {
             now.lines_folded.saturating_sub(before.lines_folded),
             now.write_errors.saturating_sub(before.write_errors),
             now.panics.saturating_sub(before.panics),
+            now.lines_not_shown.saturating_sub(before.lines_not_shown),
         ]);
         for (at, Tally { component, level, lines, dropped, .. }) in now.tallies.iter().enumerate() {
             // They come in the same order each time.
@@ -105,8 +107,14 @@ impl LogCounters {
         }
     }
 
-    fn add(&self, counts: [u64; 4]) {
-        let names = ["log_bytes_total", "log_lines_folded_total", "log_write_errors_total", "log_panics_total"];
+    fn add(&self, counts: [u64; 5]) {
+        let names = [
+            "log_bytes_total",
+            "log_lines_folded_total",
+            "log_write_errors_total",
+            "log_panics_total",
+            "log_lines_not_shown_total",
+        ];
         for (name, count) in names.into_iter().zip(counts) {
             self.metrics.counter(name, &[]).increment(count);
         }

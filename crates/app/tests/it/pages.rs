@@ -104,7 +104,13 @@ fn the_log_is_a_component_with_metrics() {
         std::thread::yield_now();
     }
     let metrics = lines().1;
-    for name in ["log_bytes_total", "log_write_errors_total 0", "log_panics_total 0", "log_lines_folded_total 0"] {
+    for name in [
+        "log_bytes_total",
+        "log_write_errors_total 0",
+        "log_panics_total 0",
+        "log_lines_folded_total 0",
+        "log_lines_not_shown_total 0",
+    ] {
         assert!(metrics.contains(&format!("\n{name}")), "{name} in {metrics}");
     }
 }

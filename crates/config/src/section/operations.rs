@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use chrono::NaiveTime;
+use chrono_tz::Tz;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Console, Level, Levels};
@@ -60,6 +61,8 @@ section! {
         /// How large a log file may become before its day ends; then a further one is begun. Nothing is no limit.
         rotate_bytes: Option<Bytes> = "",
             check |size| size.is_none_or(|size| size.get() >= 64 << 10), "at least 64 KiB";
+        /// The zone whose days the log files are of; their times are UTC in any case.
+        timezone: Tz = "UTC";
         /// If the log files of days gone by are compressed.
         gzip: bool = "false";
         /// What the console shows beside the files: `text`, `json` or `off`.

@@ -140,6 +140,12 @@ const LOGGING: &[Row] = &[
     Row("logging.retention_days", "30", &["1", "3650"], &[(DAYS, &["0", "3651"])]),
     Row("logging.retention_bytes", "", &["1 GiB", "0"], &[(SIZE, &["much"])]),
     Row("logging.rotate_bytes", "", &["64 KiB", "1 GiB"], &[("at least 64 KiB", &["65535"]), (SIZE, &["-1"])]),
+    Row(
+        "logging.timezone",
+        "UTC",
+        &["US/Eastern", "EST5EDT"],
+        &[("a time zone of the IANA list, such as US/Eastern", &["Eastern", "UTC+1"])],
+    ),
     Row("logging.gzip", "false", &["on"], &[(BOOLEAN, &["zip"])]),
     Row("logging.console", "text", &["json", "OFF"], &[("one of text, json, off", &["xml"])]),
     Row(

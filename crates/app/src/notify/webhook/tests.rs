@@ -112,7 +112,12 @@ fn the_signature_is_that_of_the_standard() {
 
 #[test]
 fn what_fails_is_posted_again_under_the_same_id() {
-    let (url, requests) = server(&["503 Service Unavailable", "", "429 Too Many\r\nretry-after: 0", "200 OK"]);
+    let (url, requests) = server(&[
+        "503 Service Unavailable",
+        "",
+        "429 Too Many\r\nretry-after: Sun, 06 Nov 1994 08:49:37 GMT",
+        "200 OK",
+    ]);
     let mut stage = webhook(&url, SECRET);
     stage.deliver().expect("is delivered in the end");
     let requests = requests.join().expect("ends");
