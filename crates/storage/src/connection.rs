@@ -25,6 +25,22 @@ pub(crate) fn check_library() -> Result<(), Error> {
     Ok(())
 }
 
+/// The longest and the shortest that SQLite and the pool can wait: the one counts milliseconds in 32 bits, the other takes no
+/// time for a mistake.
+const WAITS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(i32::MAX.unsigned_abs() as u64));
+
+/// How long they are to wait.
+pub(crate) fn waits(wanted: Duration) -> Duration {
+    wanted.clamp(WAITS.0, WAITS.1)
+}
+
+/// The file itself, where the path is a link to it: lock, head and log stand beside the file. By two names of one file, two
+/// processes would each take a lock of their own.
+pub(crate) fn unlinked(path: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    is_link.then(|| fs::canonicalize(path).ok()).flatten().unwrap_or_else(|| path.to_owned())
+}
+
 /// That there is a database of ours, found out without changing anything: neither a write-ahead log nor an index of it is
 /// opened, since a foreign or emptied file would lose them to SQLite's tidying.
 pub(crate) fn probe(path: &Path) -> Result<(), Error> {
@@ -50,8 +66,9 @@ pub(crate) fn probe(path: &Path) -> Result<(), Error> {
     if application_id == APPLICATION_ID {
         return Ok(());
     }
-    let earlier = ["trades", "agent_positions", "daily_performance"];
-    if earlier.into_iter().all(|table| connection.table_exists(None, table).unwrap_or(false)) {
+    let has = |table| connection.table_exists(None, table).unwrap_or(false);
+    // One with a chain is ours, which lost its mark.
+    if ["trades", "agent_positions", "daily_performance"].into_iter().all(has) && !has("trade_events") {
         return Err(Error::Earlier { path: owned() });
     }
     Err(Error::Foreign { path: owned(), application_id })
@@ -147,7 +164,7 @@ pub(crate) fn open(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Res
     // NOFOLLOW is left out: operators put the data folder on another disk with a link.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|source| opening(path, source))?;
-    connection.busy_timeout(busy_timeout).map_err(|source| opening(path, source))?;
+    connection.busy_timeout(waits(busy_timeout)).map_err(|source| opening(path, source))?;
     Ok(connection)
 }
 
