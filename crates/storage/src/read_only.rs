@@ -1,14 +1,29 @@
 //! A database of another process, for reading.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use crate::{Error, Options, Reader, backup, connection, migration, pool::Pool};
+use crate::{Error, Options, Reader, backup, connection, identity, migration, pool::Pool};
 
 /// A database that another process may be writing: for a dashboard beside it. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct ReadOnlyDatabase {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: Options,
+    opened: Mutex<Opened>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    /// Which file it is.
+    file: (u64, u64),
     pool: Arc<Pool>,
-    path: Arc<Path>,
 }
 
 impl ReadOnlyDatabase {
@@ -20,26 +35,50 @@ impl ReadOnlyDatabase {
     /// [`Error::RestoreUnfinished`].
     pub fn open(options: &Options) -> Result<Self, Error> {
         connection::check_library()?;
-        backup::refuse_interrupted(&options.path)?;
-        connection::probe(&options.path)?;
-        let connection = connection::open_reader(&options.path, options.busy_timeout)?;
-        if migration::check(&connection, &options.path, &options.migrations)? {
-            return Err(Error::Older { path: options.path.clone() });
-        }
-        Ok(Self { pool: Arc::new(Pool::new(options)), path: options.path.as_path().into() })
+        let options = Options { path: connection::unlinked(&options.path), ..options.clone() };
+        let opened = Mutex::new(Opened::new(&options)?);
+        Ok(Self { inner: Arc::new(Inner { options, opened }) })
     }
 
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.inner.options.path
     }
 
-    /// Reads, as [`Database::read`](crate::Database::read) does.
+    /// Reads, as [`Database::read`](crate::Database::read) does. If another file stands at the path now, as after a restore, that one
+    /// is opened and read.
     ///
     /// # Errors
-    /// As there.
+    /// As there, and as [`open`](Self::open) where the file is another one or gone.
     pub fn read<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        self.pool.read(work)
+        let pool = self.inner.pool()?;
+        pool.read(work)
+    }
+}
+
+impl Inner {
+    fn pool(&self) -> Result<Arc<Pool>, Error> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if identity::file_at(&self.options.path).ok() != Some(opened.file) {
+            // The old file goes on to exist as long as a connection holds it, and would be read for ever.
+            *opened = Opened::new(&self.options)?;
+        }
+        Ok(Arc::clone(&opened.pool))
+    }
+}
+
+impl Opened {
+    fn new(options: &Options) -> Result<Self, Error> {
+        let path = &options.path;
+        backup::refuse_interrupted(path)?;
+        connection::probe(path)?;
+        // Before the connection: if the file is exchanged in between, the next read sees another one.
+        let file = identity::file_at(path).map_err(|_gone| Error::Missing { path: path.clone() })?;
+        let connection = connection::open_reader(path, options.busy_timeout)?;
+        if migration::check(&connection, path, &options.migrations)? {
+            return Err(Error::Older { path: path.clone() });
+        }
+        Ok(Self { file, pool: Arc::new(Pool::new(options)) })
     }
 }

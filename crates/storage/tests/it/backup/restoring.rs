@@ -77,6 +77,22 @@ fn a_running_instance_is_not_restored_over() {
 }
 
 #[test]
+fn a_dashboard_beside_it_reads_what_was_restored() {
+    let (folder, db) = with_trades(1);
+    let made = backup(&db, &folder.path().join("backups"));
+    add_trades(&db, 1, 3);
+    let dashboard = ReadOnlyDatabase::open(&options(&folder)).expect("opens");
+    let trades = || dashboard.read(|r| r.counts()).map(|counts| counts.trades);
+    assert_eq!(trades().expect("is read"), 3);
+    drop(db);
+    restore_anyway(&made, &folder);
+    assert_eq!(trades().expect("is read"), 1);
+    std::fs::remove_file(folder.path().join("record.db")).expect("is removed");
+    let error = trades().expect_err("is gone");
+    assert!(matches!(error, Error::Leftover { .. }), "{error}");
+}
+
+#[test]
 fn the_old_files_are_moved_aside_together_as_they_were() {
     let (folder, db) = with_trades(3);
     let made = backup(&db, &folder.path().join("backups"));
