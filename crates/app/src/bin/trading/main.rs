@@ -17,6 +17,7 @@ use rustix::{fs::Mode, process::umask};
 
 use cli::{Cli, Command};
 use output::Output;
+use trading_app::SampleData;
 
 fn main() -> ExitCode {
     // What is made is for this user alone, whoever makes it: the record, its backups, the logs.
@@ -25,7 +26,14 @@ fn main() -> ExitCode {
     let output = Output { json };
     let done = match command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(&sources),
-        Command::InitDb { path, sample_data } => record::init_db(&sources, path, sample_data, output),
+        Command::InitDb { path, sample_data, trades } => {
+            let sample_data = match trades {
+                Some(trades) => SampleData::Trades(trades),
+                None if sample_data => SampleData::Some,
+                None => SampleData::None,
+            };
+            record::init_db(&sources, path, sample_data, output)
+        }
         Command::CheckConfig => settings::check(&sources, output),
         Command::Explain { key } => settings::explain(&sources, key.as_deref(), output),
         Command::Agents { command } => agents::run(&sources, command, output),
