@@ -19,10 +19,11 @@ const LIBRARY_MIN: i32 = 3_051_003;
 
 /// Refuses a SQLite that loses commits. Ours is compiled in; another could be linked.
 pub(crate) fn check_library() -> Result<(), Error> {
-    if rusqlite::version_number() < LIBRARY_MIN {
-        return Err(Error::Library { found: rusqlite::version(), needed: "3.51.3" });
-    }
-    Ok(())
+    check_version(rusqlite::version_number(), rusqlite::version())
+}
+
+fn check_version(number: i32, found: &'static str) -> Result<(), Error> {
+    if number < LIBRARY_MIN { Err(Error::Library { found, needed: "3.51.3" }) } else { Ok(()) }
 }
 
 /// The longest and the shortest that SQLite and the pool can wait: the one counts milliseconds in 32 bits, the other takes no
@@ -267,11 +268,17 @@ pub(crate) fn check_passes(connection: &Connection, path: &Path, head: &Head) ->
     Err(Error::HeadMismatch { path: path.to_owned(), what })
 }
 
+/// How long folding waits for readers. Arbitrary: for one that is about to end, and not for a backup, since writers wait meanwhile.
+const FOLDING_WAITS: Duration = Duration::from_millis(50);
+
 /// Folds the write-ahead log into the file, and cuts it where no reader needs it any more. Says if all of it was.
 pub(crate) fn checkpoint(connection: &Connection) -> Result<bool, Error> {
-    connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0).map(|busy: bool| !busy))
-        .map_err(Error::query("fold the write-ahead log"))
+    let failed = || Error::query("fold the write-ahead log");
+    let waits: u64 = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0)).map_err(failed())?;
+    connection.busy_timeout(FOLDING_WAITS).map_err(failed())?;
+    let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0).map(|busy: bool| !busy));
+    connection.busy_timeout(Duration::from_millis(waits)).map_err(failed())?;
+    folded.map_err(failed())
 }
 
 /// Brings to the disk what was recovered from the log: a process that was killed, or a sync that failed, leaves frames that
@@ -301,4 +308,17 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 /// What is said of a SQLite that gave a transaction up by itself, on a full disk for example.
 pub(crate) fn given_up() -> Cause {
     Cause::text("SQLite gave the transaction up")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_loses_commits_is_refused() {
+        check_version(3_051_003, "3.51.3").expect("is the oldest that will do");
+        let error = check_version(3_051_002, "3.51.2").expect_err("is refused");
+        assert_eq!(error.to_string(), "this is SQLite 3.51.2, and 3.51.3 is the oldest that loses no commits");
+        check_library().expect("ours will do");
+    }
 }
