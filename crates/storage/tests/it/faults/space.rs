@@ -155,7 +155,7 @@ fn s5_the_disk_is_full_and_then_has_room_again() {
     }
     drop(db);
     let found = expected.judge(&path).unwrap_or_else(|wrong| panic!("{wrong}"));
-    let lost = control.judge(&path).err().expect("what was refused is not there");
+    let Err(lost) = control.judge(&path) else { panic!("what was refused is not there") };
     say(
         "S5",
         format_args!(
