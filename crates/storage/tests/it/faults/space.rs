@@ -129,10 +129,8 @@ fn s5_the_disk_is_full_and_then_has_room_again() {
                         ),
                         "{error:?}"
                     );
-                    let kind = format!(
-                        "{error}: {}",
-                        std::error::Error::source(&error).map_or(String::new(), ToString::to_string)
-                    );
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    let kind = format!("{error}: {}", cause.unwrap_or_default());
                     if !kinds.contains(&kind) {
                         kinds.push(kind);
                     }
