@@ -1,6 +1,6 @@
 //! `cargo xtask init-db`: what `trading init-db` does.
 
-use trading_app::{Error, config::Settings, init_db};
+use trading_app::{Error, SampleData, config::Settings, init_db};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -10,6 +10,9 @@ pub(crate) struct Args {
     /// Fill a record without trades with made-up ones
     #[arg(long)]
     sample_data: bool,
+    /// How many made-up trades, of all agents together [default: 80 an agent]
+    #[arg(long, value_name = "N", requires = "sample_data")]
+    trades: Option<u64>,
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<String> {
@@ -18,6 +21,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
         loader = loader.set_path("database.path", path);
     }
     let settings = loader.load().map_err(Error::from)?;
-    let report = init_db(&settings, args.sample_data, |_, _| {})?;
+    let sample_data = match args.trades {
+        Some(trades) => SampleData::Trades(trades),
+        None if args.sample_data => SampleData::Some,
+        None => SampleData::None,
+    };
+    let report = init_db(&settings, sample_data, |_, _| {})?;
     Ok(report.to_string())
 }

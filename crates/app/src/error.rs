@@ -17,7 +17,7 @@ pub enum Error {
     /// The record.
     #[error(transparent)]
     Storage(#[from] trading_storage::Error),
-    /// The record is damaged, and there is a proven backup.
+    /// The record is damaged or gone, and there is a proven backup.
     #[error("{source}")]
     Damaged {
         /// What is wrong with the record.
@@ -69,13 +69,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// What failed with the record of these settings; where it is damaged, with the backup that it can be restored from.
+    /// What failed with the record of these settings; where it is damaged or gone, with the backup that it can be restored from.
     #[must_use]
     pub fn of_record(error: trading_storage::Error, settings: &Settings) -> Self {
         use trading_storage::Error as E;
-        let is_damaged = matches!(
+        let is_lost = matches!(
             error,
-            E::Damaged { .. }
+            E::Missing { .. }
+                | E::Leftover { .. }
+                | E::Damaged { .. }
                 | E::HeadMismatch { .. }
                 | E::ChainBroken { .. }
                 | E::Replaced { .. }
@@ -83,7 +85,7 @@ impl Error {
                 | E::Emptied { .. }
         );
         let backup = || Backup::newest_proven(settings.backup.path.full()).ok().flatten();
-        match is_damaged.then(backup).flatten() {
+        match is_lost.then(backup).flatten() {
             Some(backup) => Self::Damaged { source: error, backup: backup.path },
             None => Self::Storage(error),
         }
@@ -100,11 +102,15 @@ impl Error {
     pub fn way_out(&self) -> Option<String> {
         let text = match self {
             Self::Settings(trading_config::Error::Malformed { .. }) => "correct that line",
-            Self::Damaged { backup, .. } => {
+            Self::Damaged { source, backup } => {
+                use trading_storage::Error as E;
+                let first = match source {
+                    E::Missing { .. } => "",
+                    E::Leftover { .. } => "keep what is left as it is, and ",
+                    _ => "keep the file as it is, and ",
+                };
                 let backup = backup.display();
-                return Some(format!(
-                    "keep the file as it is, and restore the newest proven backup: `trading restore {backup}`"
-                ));
+                return Some(format!("{first}restore the newest proven backup: `trading restore {backup}`"));
             }
             Self::Storage(trading_storage::Error::Missing { .. }) => {
                 "create it with `trading init-db`, or set DATABASE_PATH to where it is"

@@ -6,7 +6,7 @@ use std::{
 };
 
 use trading_config::{Agent, Environment, Settings};
-use trading_storage::{Database, Options, Origin, SampleReport};
+use trading_storage::{Counts, Database, Options, Origin, Sample, SampleReport};
 
 use crate::{Error, storage_options, wiring};
 
@@ -54,14 +54,29 @@ impl fmt::Display for RecordReport {
     }
 }
 
-/// Creates the database of these settings, or migrates it, or finds that nothing is needed; with `sample_data`, fills a
-/// record that has no trades with made-up ones. The agents of the settings are registered. `progress` is told how much of the sample data is
+/// If a record without trades is filled with made-up ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SampleData {
+    /// No.
+    None,
+    /// With some: 80 an agent.
+    Some,
+    /// With so many, of all agents together.
+    Trades(u64),
+}
+
+/// Creates the database of these settings, or migrates it, or finds that nothing is needed; fills a record that has no trades
+/// with made-up ones if that is said. The agents of the settings are registered. `progress` is told how much of the sample data is
 /// there, and of how much.
 ///
 /// # Errors
 /// [`Error::Storage`]; [`Error::SampleInProduction`].
-pub fn init_db(settings: &Settings, sample_data: bool, progress: impl FnMut(u64, u64)) -> Result<RecordReport, Error> {
-    if sample_data && settings.environment == Environment::Production {
+pub fn init_db(
+    settings: &Settings,
+    sample_data: SampleData,
+    progress: impl FnMut(u64, u64),
+) -> Result<RecordReport, Error> {
+    if sample_data != SampleData::None && settings.environment == Environment::Production {
         return Err(Error::SampleInProduction);
     }
     let opened = Database::open_or_create(&storage_options(settings));
@@ -81,9 +96,11 @@ pub(crate) fn open(settings: &Settings, options: &Options) -> Result<(Database, 
     };
     let database = opened.map_err(|error| Error::of_record(error, settings))?;
     refuse_sample_in_production(settings, &database)?;
-    let created = matches!(database.origin(), Origin::Created { .. });
+    // Not by whether it was created just now: a start that was killed right after that left it empty.
+    let is_new = database.read(|r| r.counts())? == Counts::default();
     let playing = settings.environment == Environment::Development && settings.api.alpaca.paper;
-    let report = fill(settings, &database, created && playing, |_, _| {})?;
+    let sample_data = if is_new && playing { SampleData::Some } else { SampleData::None };
+    let report = fill(settings, &database, sample_data, |_, _| {})?;
     Ok((database, RecordReport { recovered_bytes, ..report }))
 }
 
@@ -113,15 +130,21 @@ fn refuse_sample_in_production(settings: &Settings, database: &Database) -> Resu
 fn fill(
     settings: &Settings,
     database: &Database,
-    sample_wanted: bool,
+    sample_data: SampleData,
     progress: impl FnMut(u64, u64),
 ) -> Result<RecordReport, Error> {
-    register(database, settings.agents().list())?;
     let agents = wiring::agents(settings.agents().list())?;
-    let sample = if sample_wanted { database.insert_sample(&wiring::sample(agents), progress)? } else { None };
+    // First, and together with the agents that it is of: a record without agents is one that nobody finished filling.
+    let made_up = |trades| database.insert_sample(&Sample { trades, ..wiring::sample(agents) }, progress);
+    let sample = match sample_data {
+        SampleData::None => None,
+        SampleData::Some => made_up(None)?,
+        SampleData::Trades(trades) => made_up(Some(trades))?,
+    };
+    register(database, settings.agents().list())?;
     let (trades, unresolved) = database.read(|r| Ok((r.counts()?.trades, r.open_orders()?.len())))?;
     let path = settings.database.path.as_written().to_owned();
-    let origin = database.origin();
+    let (origin, sample_wanted) = (database.origin(), sample_data != SampleData::None);
     Ok(RecordReport { path, origin, sample_wanted, sample, trades, recovered_bytes: 0, unresolved })
 }
 

@@ -19,10 +19,27 @@ const LIBRARY_MIN: i32 = 3_051_003;
 
 /// Refuses a SQLite that loses commits. Ours is compiled in; another could be linked.
 pub(crate) fn check_library() -> Result<(), Error> {
-    if rusqlite::version_number() < LIBRARY_MIN {
-        return Err(Error::Library { found: rusqlite::version(), needed: "3.51.3" });
-    }
-    Ok(())
+    check_version(rusqlite::version_number(), rusqlite::version())
+}
+
+fn check_version(number: i32, found: &'static str) -> Result<(), Error> {
+    if number < LIBRARY_MIN { Err(Error::Library { found, needed: "3.51.3" }) } else { Ok(()) }
+}
+
+/// The longest and the shortest that SQLite and the pool can wait: the one counts milliseconds in 32 bits, the other takes no
+/// time for a mistake.
+const WAITS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(i32::MAX.unsigned_abs() as u64));
+
+/// How long they are to wait.
+pub(crate) fn waits(wanted: Duration) -> Duration {
+    wanted.clamp(WAITS.0, WAITS.1)
+}
+
+/// The file itself, where the path is a link to it: lock, head and log stand beside the file. By two names of one file, two
+/// processes would each take a lock of their own.
+pub(crate) fn unlinked(path: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    is_link.then(|| fs::canonicalize(path).ok()).flatten().unwrap_or_else(|| path.to_owned())
 }
 
 /// That there is a database of ours, found out without changing anything: neither a write-ahead log nor an index of it is
@@ -50,8 +67,9 @@ pub(crate) fn probe(path: &Path) -> Result<(), Error> {
     if application_id == APPLICATION_ID {
         return Ok(());
     }
-    let earlier = ["trades", "agent_positions", "daily_performance"];
-    if earlier.into_iter().all(|table| connection.table_exists(None, table).unwrap_or(false)) {
+    let has = |table| connection.table_exists(None, table).unwrap_or(false);
+    // One with a chain is ours, which lost its mark.
+    if ["trades", "agent_positions", "daily_performance"].into_iter().all(has) && !has("trade_events") {
         return Err(Error::Earlier { path: owned() });
     }
     Err(Error::Foreign { path: owned(), application_id })
@@ -147,7 +165,7 @@ pub(crate) fn open(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Res
     // NOFOLLOW is left out: operators put the data folder on another disk with a link.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|source| opening(path, source))?;
-    connection.busy_timeout(busy_timeout).map_err(|source| opening(path, source))?;
+    connection.busy_timeout(waits(busy_timeout)).map_err(|source| opening(path, source))?;
     Ok(connection)
 }
 
@@ -250,11 +268,17 @@ pub(crate) fn check_passes(connection: &Connection, path: &Path, head: &Head) ->
     Err(Error::HeadMismatch { path: path.to_owned(), what })
 }
 
+/// How long folding waits for readers. Arbitrary: for one that is about to end, and not for a backup, since writers wait meanwhile.
+const FOLDING_WAITS: Duration = Duration::from_millis(50);
+
 /// Folds the write-ahead log into the file, and cuts it where no reader needs it any more. Says if all of it was.
 pub(crate) fn checkpoint(connection: &Connection) -> Result<bool, Error> {
-    connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0).map(|busy: bool| !busy))
-        .map_err(Error::query("fold the write-ahead log"))
+    let failed = || Error::query("fold the write-ahead log");
+    let waits: u64 = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0)).map_err(failed())?;
+    connection.busy_timeout(FOLDING_WAITS).map_err(failed())?;
+    let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0).map(|busy: bool| !busy));
+    connection.busy_timeout(Duration::from_millis(waits)).map_err(failed())?;
+    folded.map_err(failed())
 }
 
 /// Brings to the disk what was recovered from the log: a process that was killed, or a sync that failed, leaves frames that
@@ -284,4 +308,17 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 /// What is said of a SQLite that gave a transaction up by itself, on a full disk for example.
 pub(crate) fn given_up() -> Cause {
     Cause::text("SQLite gave the transaction up")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_loses_commits_is_refused() {
+        check_version(3_051_003, "3.51.3").expect("is the oldest that will do");
+        let error = check_version(3_051_002, "3.51.2").expect_err("is refused");
+        assert_eq!(error.to_string(), "this is SQLite 3.51.2, and 3.51.3 is the oldest that loses no commits");
+        check_library().expect("ours will do");
+    }
 }

@@ -185,7 +185,7 @@ impl Database {
     }
 
     /// Folds the write-ahead log into the file, as far as readers let it, and gives its space back. Blocks writers while it
-    /// runs.
+    /// runs, and waits for readers 50 ms at the longest.
     ///
     /// # Errors
     /// [`Error::Busy`], [`Error::Stopped`], [`Error::Query`].

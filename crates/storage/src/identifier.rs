@@ -71,6 +71,12 @@ name! {
 pub struct TradeId(pub(crate) i64);
 
 impl TradeId {
+    /// A number that was kept elsewhere, as in a table of your own. That there is such a trade is seen where it is used.
+    #[must_use]
+    pub fn new(number: i64) -> Self {
+        Self(number)
+    }
+
     /// The number.
     #[must_use]
     pub fn get(self) -> i64 {

@@ -63,6 +63,11 @@ fn compare(path: &Path, known: Stamp) -> Result<Stamp, Cause> {
     }
 }
 
+/// Which file stands at the path: its device and inode.
+pub(crate) fn file_at(path: &Path) -> io::Result<(u64, u64)> {
+    stamp(path).map(|stamp| stamp.inode)
+}
+
 /// Device, inode and length, and no time: a file whose times were asked for gets a new one with its next write, and a sync has
 /// that to write too (since Linux 6.13), which made a commit on a fast disk a quarter slower.
 #[cfg(target_os = "linux")]

@@ -73,8 +73,9 @@ impl Database {
     /// needs as much space and goes with the call; if the process is killed, with the next import.
     ///
     /// What is read how:
-    /// - An amount is taken exactly, REAL by its shortest decimal form. Average costs, values, profits and returns are rounded
-    ///   half to even to six decimals, and counted; a quantity or a price that does not fit is a fault.
+    /// - An amount is taken exactly, REAL by its shortest decimal form. One that needs more decimals than the record has (six, and
+    ///   nine for a number of shares) was worked out from others: it is rounded half to even, and counted. One that is too large is a
+    ///   fault.
     /// - `order_type` is a side (then it is a market order), a type (then it is a purchase), or both. `order_status` is a
     ///   word of Alpaca's in any case; pending, submitted, open, created and placed are `new`; executed, complete and completed
     ///   `filled`; partial and partially executed `partially_filled`; cancelled `canceled`; failed and error `rejected`.

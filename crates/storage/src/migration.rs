@@ -137,10 +137,25 @@ pub(crate) fn check(connection: &Connection, path: &Path, sets: &[MigrationSet])
             return Err(Error::MigrationSet { component: set.component, rule: "each set has a name of its own" });
         }
     }
+    check_user_version(connection, path)?;
     for set in all(sets) {
         pending |= compare(connection, path, set)? < set.newest();
     }
     Ok(pending)
+}
+
+/// That the number which SQLite keeps for us is the one that the history of steps leads to: they are written together.
+fn check_user_version(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let failed = |source| opening(path, source);
+    // Of one moment: another process may be at a step.
+    let moment = connection.unchecked_transaction().map_err(failed)?;
+    let found: i64 = moment.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let expected = i64::from(compare(&moment, path, &CORE)?);
+    if found == expected {
+        return Ok(());
+    }
+    let what = format!("its user_version is {found}, and by the history of its schema it is {expected}");
+    Err(Error::Damaged { path: path.to_owned(), what })
 }
 
 /// What of our schema is not as the steps that the database had made it: the first such thing, or what is on our tables besides.

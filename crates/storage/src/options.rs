@@ -14,7 +14,7 @@ use crate::{MigrationSet, Observer};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The file.
+    /// The file. Where it is a link, what belongs to the database stands beside the file that the link leads to.
     pub path: PathBuf,
     /// How many connections serve reads at the same time. Default 4; at least 1.
     pub readers: u32,

@@ -2,7 +2,7 @@
 
 mod status;
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use crate::{AgentId, ClientOrderId, Error, Ticker, TradeId};
 
 macro_rules! word {
-    ($(#[$meta:meta])* pub enum $Word:ident in $column:literal { $( $(#[$variant_meta:meta])* $Variant:ident = $text:literal, )+ }) => {
+    ($(#[$meta:meta])* pub enum $Word:ident in $column:literal as $rule:literal { $( $(#[$variant_meta:meta])* $Variant:ident = $text:literal, )+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $Word { $( $(#[$variant_meta])* $Variant, )+ }
@@ -23,9 +23,18 @@ macro_rules! word {
             }
 
             pub(crate) fn stored(text: &str) -> Result<Self, Error> {
+                text.parse().map_err(|_unknown: Error| Error::Stored { column: $column, found: text.to_owned() })
+            }
+        }
+
+        /// Reads the word as Alpaca writes it; another one is [`Error::Name`].
+        impl FromStr for $Word {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
                 match text {
                     $( $text => Ok(Self::$Variant), )+
-                    _ => Err(Error::Stored { column: $column, found: text.to_owned() }),
+                    _ => Err(Error::Name { rule: $rule, found: text.to_owned() }),
                 }
             }
         }
@@ -40,7 +49,7 @@ macro_rules! word {
 
 word! {
     /// Which way an order goes.
-    pub enum Side in "side" {
+    pub enum Side in "side" as "a side (buy or sell)" {
         /// Shares for money.
         Buy = "buy",
         /// Money for shares.
@@ -50,7 +59,7 @@ word! {
 
 word! {
     /// How an order finds its price. **Source:** Alpaca's order types.
-    pub enum OrderType in "order_type" {
+    pub enum OrderType in "order_type" as "an order type of Alpaca's" {
         /// At once, at the market's price.
         Market = "market",
         /// At the given price or a better one.
@@ -66,7 +75,7 @@ word! {
 
 word! {
     /// How far an order got. **Source:** Alpaca's order status.
-    pub enum OrderStatus in "order_status" {
+    pub enum OrderStatus in "order_status" as "an order status of Alpaca's" {
         /// Recorded here or received there, not yet routed.
         New = "new",
         /// Received by the broker, not yet routed.

@@ -27,7 +27,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new(options: &Options) -> Self {
-        let waits = options.busy_timeout;
+        let waits = connection::waits(options.busy_timeout);
         #[expect(clippy::disallowed_methods, reason = "one of the places where SQLite is opened")]
         let manager = SqliteConnectionManager::file(&options.path)
             .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)

@@ -24,6 +24,9 @@ fn init_db_says_what_it_did() {
     );
     let expected = format!("created {}/other/a.db, schema version 1\n0 trades\n", folder.path().display());
     assert_eq!(init(&["--path", "other/a.db"]), expected);
+    let many = init(&["--path", "many.db", "--sample-data", "--trades", "1234"]);
+    assert!(many.contains("\nsample data: 1234 trades, "), "{many}");
+    assert_eq!(run(folder.path(), &[], &["init-db", "--trades", "1"]).status.code(), Some(2), "it says of what");
 }
 
 #[test]

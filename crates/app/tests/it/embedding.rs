@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use trading_app::App;
+use trading_app::{App, SampleData};
 use trading_config::Settings;
+use trading_storage::Database;
 
 use crate::project;
 
@@ -48,4 +49,22 @@ fn a_stop_says_what_was_cut_off() {
     assert_eq!(stopped.cut_off(), expected);
     assert_eq!(database.read(|r| r.counts()).expect("goes on").agents, 5);
     drop(hold);
+}
+
+#[test]
+fn a_start_that_was_killed_before_the_sample_data_is_taken_up() {
+    let settings = |folder: &tempfile::TempDir| {
+        Settings::loader().root(folder.path()).environment([("MONITORING__PORT", "0")]).load().expect("loads")
+    };
+    let sample = |folder: &tempfile::TempDir| {
+        App::builder(settings(folder)).without_logging().start().expect("starts").record().sample
+    };
+    let folder = project();
+    drop(Database::create(&trading_app::storage_options(&settings(&folder))).expect("creates"));
+    assert_eq!(sample(&folder).map(|sample| sample.trades), Some(400));
+    assert_eq!(sample(&folder), None, "only once");
+    // Who made it without wants none.
+    let folder = project();
+    trading_app::init_db(&settings(&folder), SampleData::None, |_, _| {}).expect("creates");
+    assert_eq!(sample(&folder), None);
 }

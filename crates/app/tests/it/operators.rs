@@ -111,6 +111,25 @@ fn a_damaged_record_names_the_backup_that_it_can_be_restored_from() {
     }
     well(root, &["restore", "--yes", path]);
     well(root, &["verify"]);
+
+    // Gone, with what was left beside it, and without.
+    let restore =
+        format!("restore the newest proven backup: `trading restore {path}`").replace(&root.display().to_string(), "…");
+    fs::remove_file(root.join("data/trading_automation.db")).expect("is removed");
+    assert_eq!(
+        fails(root, &["verify"], 1),
+        format!(
+            "error: there is no database at …/data/trading_automation.db, but …/data/trading_automation.db.head is left of one; \
+             way out: keep what is left as it is, and {restore}"
+        )
+    );
+    fs::remove_file(root.join("data/trading_automation.db.head")).expect("is removed");
+    assert_eq!(
+        fails(root, &["verify"], 1),
+        format!("error: there is no database at …/data/trading_automation.db; way out: {restore}")
+    );
+    well(root, &["restore", "--yes", path]);
+    well(root, &["verify"]);
 }
 
 #[test]

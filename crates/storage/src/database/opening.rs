@@ -77,6 +77,7 @@ impl Database {
     /// [`Error::Migration`], after which the steps before the one that failed are there.
     pub fn open(options: &Options) -> Result<Self, Error> {
         connection::check_library()?;
+        let options = &Options { path: connection::unlinked(&options.path), ..options.clone() };
         backup::finish_interrupted(&options.path)?;
         connection::probe(&options.path)?;
         let lock = InstanceLock::take(&options.path)?;

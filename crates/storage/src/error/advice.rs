@@ -1,6 +1,6 @@
 //! What to do about an error: for operators, and for programs.
 
-use trading_resilience::{Class, Classify};
+use trading_resilience::{Class, Classify, DatabaseError};
 
 use super::Error;
 
@@ -64,6 +64,17 @@ impl Error {
             | Self::ImportMismatch { .. }
             | Self::Aborted { .. } => return None,
         })
+    }
+}
+
+/// So that `?` takes it where several crates fail: with a code, the class and the way to JSON of the system-wide error.
+impl From<Error> for trading_resilience::Error {
+    fn from(error: Error) -> Self {
+        let operation = match &error {
+            Error::Query { operation, .. } => operation,
+            _ => "use of the record",
+        };
+        DatabaseError::new(operation, error).into()
     }
 }
 

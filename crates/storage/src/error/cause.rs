@@ -26,12 +26,15 @@ impl fmt::Display for Cause {
 /// Without a source: SQLite's own is its number and the same text again.
 impl std::error::Error for Cause {}
 
+// Ours alone: the engine is not to be seen here.
+#[doc(hidden)]
 impl From<rusqlite::Error> for Cause {
     fn from(error: rusqlite::Error) -> Self {
         Self(Arc::new(Engine::Sqlite(error)))
     }
 }
 
+#[doc(hidden)]
 impl From<r2d2::Error> for Cause {
     fn from(error: r2d2::Error) -> Self {
         Self(Arc::new(Engine::Pool(error)))

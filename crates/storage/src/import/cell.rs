@@ -64,20 +64,27 @@ impl<'r, 's> Cells<'r, 's> {
         }
     }
 
-    /// Reads what was worked out from other values, and rounds it to what a column holds.
-    pub(super) fn derived(&mut self, column: &'static str) -> Option<Decimal> {
-        let (value, was_rounded) = self.required(column, |value| {
-            // Below what a decimal holds, and so below what is rounded to zero.
-            let exact = match value {
-                ValueRef::Real(real) if real != 0.0 && real.abs() < 1e-7 => return Ok((Decimal::ZERO, true)),
-                value => decimal(value)?,
-            };
-            let rounded = Scale::Money.round(exact);
-            fits(Scale::Money, rounded)?;
-            Ok((rounded, rounded != exact))
-        })?;
+    /// Reads an amount, rounded to what a column holds.
+    pub(super) fn amount(&mut self, column: &'static str, scale: Scale) -> Option<Decimal> {
+        let read = self.required(column, |value| amount(value, scale))?;
+        Some(self.counted(read))
+    }
+
+    /// [`amount`](Self::amount), above zero.
+    pub(super) fn positive(&mut self, column: &'static str, scale: Scale) -> Option<Decimal> {
+        let read = self.required(column, |value| positive(value, scale))?;
+        Some(self.counted(read))
+    }
+
+    /// [`positive`](Self::positive), of a cell that may be empty.
+    pub(super) fn optional_positive(&mut self, column: &'static str, scale: Scale) -> Option<Option<Decimal>> {
+        let read = self.optional(column, |value| positive(value, scale))?;
+        Some(read.map(|read| self.counted(read)))
+    }
+
+    fn counted(&mut self, (amount, was_rounded): (Decimal, bool)) -> Decimal {
         self.rounded += u64::from(was_rounded);
-        Some(value)
+        amount
     }
 
     /// Reads a time that may be missing, in `zone` unless it says which.
@@ -124,24 +131,28 @@ fn exact(text: &str) -> Result<Decimal, String> {
     Decimal::from_str_exact(text).map_err(|_source| NOT_A_NUMBER.to_owned())
 }
 
-/// A number that a column of ours holds exactly.
-pub(super) fn amount(scale: Scale) -> impl FnOnce(ValueRef<'_>) -> Result<Decimal, String> {
-    move |value| decimal(value).and_then(|amount| fits(scale, amount).map(|_scaled| amount))
+/// A number as a column of ours holds it, and if it was rounded for that: nobody wrote so many digits, they come from a sum
+/// or a division.
+fn amount(value: ValueRef<'_>, scale: Scale) -> Result<(Decimal, bool), String> {
+    let exact = match value {
+        // Below what a decimal holds, and so below what is rounded to zero.
+        ValueRef::Real(real) if real != 0.0 && real.abs() < 1e-10 => return Ok((Decimal::ZERO, true)),
+        value => decimal(value)?,
+    };
+    let rounded = scale.round(exact);
+    scale.encode("amount", rounded).map_err(|error| match error {
+        Error::Amount { rule, .. } => format!("does not fit: it takes {rule}"),
+        error => error.to_string(),
+    })?;
+    Ok((rounded, rounded != exact))
 }
 
 /// [`amount`], above zero.
-pub(super) fn positive(scale: Scale) -> impl FnOnce(ValueRef<'_>) -> Result<Decimal, String> {
-    move |value| match amount(scale)(value)? {
-        amount if amount > Decimal::ZERO => Ok(amount),
-        _ => Err("is not above 0".to_owned()),
+fn positive(value: ValueRef<'_>, scale: Scale) -> Result<(Decimal, bool), String> {
+    match amount(value, scale)? {
+        (amount, _) if amount <= Decimal::ZERO => Err("is not above 0".to_owned()),
+        read => Ok(read),
     }
-}
-
-fn fits(scale: Scale, amount: Decimal) -> Result<i64, String> {
-    scale.encode("amount", amount).map_err(|error| match error {
-        Error::Amount { rule, .. } => format!("does not fit: it takes {rule}"),
-        error => error.to_string(),
-    })
 }
 
 /// A day; a time of midnight after it says nothing more.
@@ -197,13 +208,14 @@ fn clock(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
 
 /// What a cell holds, for people.
 pub(super) fn show(value: ValueRef<'_>) -> String {
-    match value {
+    let text = match value {
         ValueRef::Null => "NULL".to_owned(),
         ValueRef::Integer(integer) => integer.to_string(),
         ValueRef::Real(real) => real.to_string(),
-        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).chars().take(SHOWN_CHARS).collect(),
+        ValueRef::Text(bytes) => return String::from_utf8_lossy(bytes).chars().take(SHOWN_CHARS).collect(),
         ValueRef::Blob(bytes) => format!("{} bytes", bytes.len()),
-    }
+    };
+    text.chars().take(SHOWN_CHARS).collect()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub struct ImportReport {
     pub positions: ImportCounts,
     /// Rows of `daily_performance`.
     pub performance_days: ImportCounts,
-    /// Derived values that had more than six decimals and were rounded, half to even.
+    /// Amounts that had more decimals than the record has, and were rounded, half to even.
     pub values_rounded: u64,
     /// Times in the hour that a zone has twice a year; the first of the two was taken.
     pub times_ambiguous: u64,

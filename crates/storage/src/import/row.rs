@@ -47,8 +47,8 @@ pub(super) fn trade(cells: &mut Cells<'_, '_>, options: &ImportOptions) -> Optio
     let trade_date = cells.required("trade_date", cell::day);
     let executed_at = cells.time("execution_date", zone);
     let order_type = cells.required("order_type", order_type);
-    let quantity = cells.required("quantity", cell::positive(Scale::Quantity));
-    let price = cells.optional("price", cell::positive(Scale::Money));
+    let quantity = cells.positive("quantity", Scale::Quantity);
+    let price = cells.optional_positive("price", Scale::Money);
     let status = cells.required("order_status", order_status);
     let broker_order_id = cells.optional("alpaca_order_id", owned);
     let politician = cells.optional("source_politician", owned);
@@ -79,11 +79,11 @@ pub(super) fn trade(cells: &mut Cells<'_, '_>, options: &ImportOptions) -> Optio
 pub(super) fn position(cells: &mut Cells<'_, '_>, zone: Tz) -> Option<Position> {
     let agent = cells.required("agent_id", agent_id);
     let ticker = cells.required("ticker", ticker);
-    let quantity = cells.required("quantity", cell::amount(Scale::Quantity));
-    let average_cost = cells.derived("avg_cost");
-    let current_price = cells.required("current_price", cell::amount(Scale::Money));
-    let market_value = cells.derived("market_value");
-    let unrealized_profit = cells.derived("unrealized_pnl");
+    let quantity = cells.amount("quantity", Scale::Quantity);
+    let average_cost = cells.amount("avg_cost", Scale::Money);
+    let current_price = cells.amount("current_price", Scale::Money);
+    let market_value = cells.amount("market_value", Scale::Money);
+    let unrealized_profit = cells.amount("unrealized_pnl", Scale::Money);
     let updated_at = match cells.time("last_updated", zone) {
         Some(None) => cells.refuse("last_updated", "is missing"),
         Some(time) => time,
@@ -110,9 +110,9 @@ pub(super) fn position(cells: &mut Cells<'_, '_>, zone: Tz) -> Option<Position> 
 pub(super) fn performance(cells: &mut Cells<'_, '_>, zone: Tz) -> Option<(Performance, Option<DateTime<Utc>>)> {
     let agent = cells.required("agent_id", agent_id);
     let date = cells.required("date", cell::day);
-    let total_value = cells.derived("total_value");
-    let daily_return_percent = cells.derived("daily_return_pct");
-    let total_return_percent = cells.derived("total_return_pct");
+    let total_value = cells.amount("total_value", Scale::Money);
+    let daily_return_percent = cells.amount("daily_return_pct", Scale::Money);
+    let total_return_percent = cells.amount("total_return_pct", Scale::Money);
     let created_at = cells.time("created_at", zone);
     let performance = Performance {
         agent: agent?,

@@ -114,7 +114,11 @@ impl Reader<'_> {
     pub fn trades(&self, filter: &TradeFilter, from: Option<Cursor>, limit: u32) -> Result<TradePage, Error> {
         let from = from.unwrap_or(Cursor { recorded_at: i64::MAX, id: i64::MAX });
         let text = |text: &str| Value::from(text.to_owned());
-        let micros = |time: DateTime<Utc>| Value::from(time.timestamp_micros());
+        // A bound may be finer than what is recorded: the first microsecond that is not before it.
+        let micros = |time: DateTime<Utc>| {
+            let is_between = !time.timestamp_subsec_nanos().is_multiple_of(1_000);
+            Value::from(time.timestamp_micros() + i64::from(is_between))
+        };
         let (sql, rest) = match filter {
             TradeFilter::All => (ALL, Vec::new()),
             TradeFilter::Agent(agent) => (AGENT, vec![text(agent.as_str())]),

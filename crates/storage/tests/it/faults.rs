@@ -38,7 +38,7 @@ const SEED: Option<u64> = None;
 /// which takes minutes.
 const POINTS_MAX: usize = 40;
 
-fn seeded() -> (u64, fastrand::Rng) {
+pub(crate) fn seeded() -> (u64, fastrand::Rng) {
     let seed = SEED.unwrap_or_else(|| fastrand::u64(..));
     (seed, fastrand::Rng::with_seed(seed))
 }
@@ -61,10 +61,10 @@ fn scratch() -> TempDir {
 
 /// Says a line of a row of the matrix, also where the test passes and its output is kept back.
 #[expect(clippy::disallowed_methods, reason = "what print! says is kept back when a test passes")]
-fn say(row: &str, text: impl fmt::Display) {
+pub(crate) fn say(row: &str, text: impl fmt::Display) {
     writeln!(std::io::stdout(), "{row} {text}").expect("standard output");
 }
 
-fn skip(row: &str, reason: impl fmt::Display) {
+pub(crate) fn skip(row: &str, reason: impl fmt::Display) {
     say(row, format_args!("skipped: {reason}"));
 }

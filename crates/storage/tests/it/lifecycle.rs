@@ -240,6 +240,42 @@ fn a_second_instance_is_refused_with_the_process_of_the_first() {
 }
 
 #[test]
+fn a_link_to_the_file_is_no_way_past_the_lock() {
+    let (folder, db) = database();
+    let links = tempfile::tempdir().expect("a folder");
+    let link = links.path().join("link.db");
+    std::os::unix::fs::symlink(db.path(), &link).expect("is made");
+    let error = Database::open(&Options::at(&link)).expect_err("is in use");
+    assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
+    drop(db);
+    // What belongs to the database stands beside it, whatever it was called.
+    let db = Database::open(&Options::at(&link)).expect("opens");
+    db.transaction(|tx| {
+        tx.register_agent(&agent("a"))?;
+        tx.insert_trade(&order("1"))
+    })
+    .expect("is recorded");
+    assert!(db.sizes().expect("are there").wal_bytes > 0);
+    drop(db);
+    assert_eq!(names(links.path()), ["link.db"]);
+    assert!(folder.path().join("record.db.head").exists());
+}
+
+#[test]
+fn any_time_to_wait_will_do() {
+    for busy_timeout in [std::time::Duration::ZERO, std::time::Duration::MAX] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Database::create(&Options { busy_timeout, ..options(&folder) }).expect("creates");
+        db.transaction(|tx| tx.register_agent(&agent("a"))).expect("is written");
+        match db.read(|r| r.counts()) {
+            // The first connection has to be opened, and who does not wait may not get it.
+            Err(Error::PoolTimeout { .. }) if busy_timeout.is_zero() => {}
+            counts => assert_eq!(counts.expect("is read").agents, 1),
+        }
+    }
+}
+
+#[test]
 fn a_newer_and_an_edited_database_are_refused() {
     let (folder, db) = database();
     drop(db);
@@ -251,6 +287,24 @@ fn a_newer_and_an_edited_database_are_refused() {
         &folder,
         "step 1 (core) of the schema core of the database …/record.db is not the one that this program knows",
     );
+}
+
+#[test]
+fn a_database_that_lost_its_marks_is_refused() {
+    let (folder, db) = database();
+    drop(db);
+    let path = folder.path().join("record.db");
+    for version in [0, 2] {
+        tamper(&path, &format!("PRAGMA user_version = {version}"));
+        refused(
+            &folder,
+            &format!(
+                "the database …/record.db is damaged: its user_version is {version}, and by the history of its schema it is 1"
+            ),
+        );
+    }
+    tamper(&path, "PRAGMA user_version = 1; PRAGMA application_id = 7");
+    refused(&folder, "…/record.db is a database of another program (its application id is 0x7)");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod backup;
 mod bulk;
 mod chain;
 mod edges;
+mod errors;
 mod extension;
 mod faults;
 mod groups;

@@ -86,6 +86,16 @@ fn trades_of_one_moment_and_of_a_clock_that_went_back_are_met_once_each() {
 }
 
 #[test]
+fn a_bound_between_two_microseconds_takes_what_is_on_its_side() {
+    let (_folder, db) = with_trades();
+    let trade = walk(&db, &TradeFilter::All, 1, || ()).remove(29);
+    let (time, nanosecond) = (trade.created_at, chrono::TimeDelta::nanoseconds(1));
+    let found = |range| walk(&db, &TradeFilter::Recorded(range), 100, || ()).contains(&trade);
+    assert!(found(time - nanosecond..time + nanosecond));
+    assert!(!found(time - nanosecond..time) && !found(time + nanosecond..time + nanosecond * 2));
+}
+
+#[test]
 fn a_walk_meets_each_trade_once_while_others_are_recorded() {
     for filter in [
         TradeFilter::All,

@@ -194,6 +194,26 @@ fn a_connection_that_broke_is_not_lent_again() {
 }
 
 #[test]
+fn a_checkpoint_leaves_a_long_read_and_the_writers_alone() {
+    let (folder, db) = with_trade();
+    drop(db);
+    // Whoever waits for the read within the read waits for ever.
+    let db = Database::open(&Options { busy_timeout: Duration::MAX, ..options(&folder) }).expect("opens");
+    let sizes = db.read(|r| {
+        r.counts()?;
+        db.transaction(|tx| tx.insert_trade(&order("2")))?;
+        db.checkpoint()
+    });
+    assert!(sizes.expect("goes on").wal_bytes > 0, "the read still needs it");
+    assert_eq!(db.checkpoint().expect("goes on").wal_bytes, 0);
+    let waits = db.transaction(|tx| {
+        let waits = sqlite::connection(tx).pragma_query_value(None, "busy_timeout", |row| row.get::<_, i32>(0));
+        waits.map_err(Error::aborted)
+    });
+    assert_eq!(waits.expect("is asked"), i32::MAX, "for other programs it waits as before");
+}
+
+#[test]
 fn a_read_that_panics_costs_no_connection() {
     let (folder, db) = with_trade();
     drop(db);

@@ -59,6 +59,9 @@ pub(crate) enum Command {
         /// Fill a record without trades with made-up ones
         #[arg(long)]
         sample_data: bool,
+        /// How many made-up trades, of all agents together [default: 80 an agent]
+        #[arg(long, value_name = "N", requires = "sample_data")]
+        trades: Option<u64>,
     },
     /// Check all settings and the agents file, and start nothing
     CheckConfig,

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use rustix::{fs::Mode, process::umask};
 
-use trading_app::outlive_file_size_limit;
+use trading_app::{SampleData, outlive_file_size_limit};
 
 use cli::{Cli, Command, SettingSources};
 use failure::Failure;
@@ -39,7 +39,14 @@ fn main() -> ExitCode {
 fn run(command: Option<Command>, sources: &SettingSources, output: Output) -> Result<(), Failure> {
     match command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(sources, output),
-        Command::InitDb { path, sample_data } => record::init_db(sources, path, sample_data, output),
+        Command::InitDb { path, sample_data, trades } => {
+            let sample_data = match trades {
+                Some(trades) => SampleData::Trades(trades),
+                None if sample_data => SampleData::Some,
+                None => SampleData::None,
+            };
+            record::init_db(sources, path, sample_data, output)
+        }
         Command::CheckConfig => settings::check(sources, output),
         Command::Explain { key } => settings::explain(sources, key.as_deref(), output),
         Command::Agents { command } => agents::run(sources, command, output),

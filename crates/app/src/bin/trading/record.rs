@@ -1,7 +1,7 @@
 //! `init-db`, `verify` and `import`.
 
 use serde_json::{Value, json};
-use trading_app::{Error, open_record, storage_options};
+use trading_app::{Error, SampleData, open_record, storage_options};
 use trading_storage::{
     Database, Error as StorageError, ImportCounts, ImportOptions, ImportReport, Origin, ReadOnlyDatabase,
 };
@@ -18,7 +18,7 @@ const FAULTS_LISTED: usize = 20;
 pub(crate) fn init_db(
     sources: &SettingSources,
     path: Option<String>,
-    sample_data: bool,
+    sample_data: SampleData,
     output: Output,
 ) -> Result<(), Failure> {
     let settings = sources.load_with(path.map(|path| ("database.path", path)))?;
@@ -123,7 +123,10 @@ fn imported(report: &ImportReport) -> String {
         totals.trades, totals.quantity, totals.positions, totals.market_value
     ));
     if report.values_rounded > 0 {
-        note(format!("{} derived values had more than six decimals and were rounded", report.values_rounded));
+        note(format!(
+            "{} derived values had more decimals than the record has and were rounded",
+            report.values_rounded
+        ));
     }
     if report.times_ambiguous > 0 {
         note(format!("{} times are there twice in their zone; the first was taken", report.times_ambiguous));

@@ -14,7 +14,10 @@ use tempfile::TempDir;
 use trading_storage::{Backup, BackupOptions, Database, Options, RestoreOptions};
 
 use super::{add_trades, backup, names, trades, with_trades};
-use crate::options;
+use crate::{
+    faults::{say, skip},
+    options,
+};
 
 /// What changes names, lengths or contents, or brings them to the disk. Each is counted by itself.
 const CALLS: [&str; 12] = [
@@ -63,15 +66,14 @@ fn killed_at(call: &str, n: u32, folder: &Path, work: &str) -> Output {
         .expect("strace was there")
 }
 
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn can_trace() -> bool {
+fn can_trace(row: &str) -> bool {
     let traced = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
     let reason = match traced {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    println!("skipped: nothing can be traced here: {reason}");
+    skip(row, format_args!("nothing can be traced here: {reason}"));
     false
 }
 
@@ -84,7 +86,6 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Kills the work at each call, in a fresh copy of `template`, and has `judge` look at what is left. Returns how often.
-#[expect(clippy::print_stdout, reason = "tells how many faults fired")]
 fn at_each_call(template: &Path, work: &str, judge: impl Fn(&Path, &str)) -> u32 {
     let mut kills = 0;
     for call in CALLS {
@@ -101,22 +102,24 @@ fn at_each_call(template: &Path, work: &str, judge: impl Fn(&Path, &str)) -> u32
             kills += 1;
         }
     }
-    println!("{work}: killed {kills} times");
     kills
 }
 
 #[test]
 fn a_backup_that_is_killed_is_complete_or_not_there() {
-    if !can_trace() {
+    if !can_trace("B1") {
         return;
     }
     let (template, db) = with_trades(3);
     backup(&db, &template.path().join("backups"));
     add_trades(&db, 3, 5);
     drop(db);
+    // The control: what was begun, and would be taken for a backup if it were not made under another name.
+    let begun = std::cell::Cell::new(0);
     let kills = at_each_call(template.path(), "backup", |folder, n| {
         let place = folder.join("backups");
         let listed = Backup::list(&place).expect("is listed");
+        begun.set(begun.get() + u32::from(names(&place).len() > listed.len()));
         assert!((1..=2).contains(&listed.len()), "{n}: {listed:?}");
         for backup in &listed {
             backup.verify(None, |_| {}).unwrap_or_else(|error| panic!("{n}: {error}"));
@@ -127,12 +130,19 @@ fn a_backup_that_is_killed_is_complete_or_not_there() {
         backup(&db, &place);
         assert_eq!(names(&place).len(), listed.len() + 1, "{n}: the next run removes what the killed one left");
     });
-    assert!(kills > 30, "{kills}");
+    assert!(kills > 30 && begun.get() > 0, "{kills}, {begun:?}");
+    let begun = begun.get();
+    say(
+        "B1",
+        format_args!(
+            "killed at each of {kills} writes, syncs and moves: 0 wrong; control (no other name): {begun} in part"
+        ),
+    );
 }
 
 #[test]
 fn a_restore_that_is_killed_gives_the_old_files_or_the_new_ones() {
-    if !can_trace() {
+    if !can_trace("B3") {
         return;
     }
     let (template, db) = with_trades(3);
@@ -143,7 +153,10 @@ fn a_restore_that_is_killed_gives_the_old_files_or_the_new_ones() {
     copy(template.path(), crashed.path());
     assert!(crashed.path().join("record.db-wal").metadata().expect("is there").len() > 0);
     let (old, new) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    // The control: files of which some were moved, and which nobody would set right without the journal.
+    let midway = std::cell::Cell::new(0);
     let kills = at_each_call(crashed.path(), "restore", |folder, n| {
+        midway.set(midway.get() + u32::from(folder.join("record.db.restoring").exists()));
         let db = Database::open(&Options::at(folder.join("record.db"))).unwrap_or_else(|error| panic!("{n}: {error}"));
         db.verify(|_, _| {}).unwrap_or_else(|error| panic!("{n}: {error}"));
         match trades(&db) {
@@ -167,8 +180,15 @@ fn a_restore_that_is_killed_gives_the_old_files_or_the_new_ones() {
         let unfinished = names(folder).into_iter().find(|name| name.starts_with(".unfinished"));
         assert_eq!(unfinished, None, "{n}: what was left is removed");
     });
-    println!("the old files {} times, the new ones {}", old.get(), new.get());
-    assert!(old.get() > 15 && new.get() > 10 && old.get() + new.get() == kills);
+    let (old, new, midway) = (old.get(), new.get(), midway.get());
+    assert!(old > 15 && new > 10 && old + new == kills && midway > 0);
+    say(
+        "B3",
+        format_args!(
+            "killed at each of {kills} writes, syncs and moves: the old set {old} times, the new one {new}; control (no journal): \
+             {midway} in between"
+        ),
+    );
     drop(db);
     assert_eq!(trades(&Database::open(&options(&template)).expect("opens")), 5);
 }

@@ -109,6 +109,9 @@ fn s7_a_file_that_was_zeroed_cut_emptied_or_deleted_is_refused_and_kept() {
         fs::remove_file(deleted.path().join("record.db")).expect("is deleted");
         let left = if name == "closed" { "record.db.head" } else { "record.db-wal" };
         refused(&deleted, &format!("there is no database at …/record.db, but …/{left} is left of one"));
+        for lost in [emptied, deleted] {
+            assert!(integrity_is_ok(&lost.path().join("record.db")), "the control: an empty database is a sound one");
+        }
 
         // Of a crashed one, the log may hold what was cut off: it is refused, or nothing is missing.
         for pages in [1, 2, 10] {
@@ -121,7 +124,11 @@ fn s7_a_file_that_was_zeroed_cut_emptied_or_deleted_is_refused_and_kept() {
             assert!(name == "crashed" || files(cut.path()) == before, "the evidence is kept");
         }
     }
-    say("S7", "zeroed, emptied, deleted, cut to 1, 2 and 10 pages: refused, nothing touched");
+    say(
+        "S7",
+        "zeroed, emptied, deleted, cut to 1, 2 and 10 pages: refused, nothing touched; control (opened as SQLite does): the \
+         emptied and the deleted one are sound, and empty",
+    );
 }
 
 /// What SQLite's own check says.

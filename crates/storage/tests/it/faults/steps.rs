@@ -81,11 +81,17 @@ fn b4_a_migration_is_killed_at_every_write() {
         acknowledgements +=
             expected.judge(&path).unwrap_or_else(|text| panic!("seed {seed}, {call} {n}: {text}")).acknowledgements;
     }
+    // The control: a step that is not one transaction, killed halfway.
+    let folder = scratch();
+    drop(prepared(folder.path()));
+    let path = folder.path().join("record.db");
+    crate::tamper(&path, "CREATE TABLE subject_one (n INTEGER); INSERT INTO subject_one VALUES (1);");
+    steps_done(&path).expect_err("half a step is seen");
     say(
         "B4",
         format_args!(
             "seed {seed}: {} of {all} points, {fired} kills, steps done by then (0 to 3): {reached:?}, {acknowledgements} \
-             acknowledgements found, all resumed, {backups} backups of before",
+             acknowledgements found, all resumed, {backups} backups of before; control (no transaction): half a step is seen",
             chosen.len()
         ),
     );

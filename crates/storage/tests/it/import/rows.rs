@@ -13,12 +13,12 @@ const BAD_TRADES: &str = "
         (3, 'a', 'NVDA', '03.01.2024', NULL, 'buy', 1, 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (4, 'a', 'NVDA', '2024-01-03', 1704292200, 'buy', 1, 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (5, 'a', 'NVDA', '2024-01-03', NULL, 'short', 1, 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
-        (6, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 1 / 3.0, 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
+        (6, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 5e-10, 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (7, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 0, 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (8, 'a', 'NVDA', '2024-01-03', NULL, 'buy', -1.5, 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (9, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 'ten', 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (10, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 9e999, 1, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
-        (11, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 1, 0.1 + 0.2, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
+        (11, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 1, 1e200, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (12, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 1, 0, 'filled', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (13, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 1, 1, 'lost', NULL, NULL, NULL, '2024-01-03 14:30:00'),
         (14, 'a', 'NVDA', '2024-01-03', NULL, 'buy', 1, 1, 'filled', x'00ff', NULL, NULL, '2024-01-03 14:30:00'),
@@ -42,18 +42,17 @@ fn each_cell_that_cannot_be_read_is_reported_and_the_others_are_brought_over() {
         "trades 3 trade_date: 03.01.2024 is not a day (YYYY-MM-DD)".to_owned(),
         "trades 4 execution_date: 1704292200 is not a time (YYYY-MM-DD HH:MM:SS.ffffff)".to_owned(),
         "trades 5 order_type: short is neither a side nor an order type".to_owned(),
-        "trades 6 quantity: 0.3333333333333333 does not fit: it takes 9 decimals at the most, and less than 9223372036"
-            .to_owned(),
+        "trades 6 quantity: 0.0000000005 is not above 0".to_owned(),
         "trades 7 quantity: 0 is not above 0".to_owned(),
         "trades 8 quantity: -1.5 is not above 0".to_owned(),
         format!("trades 9 quantity: ten {number}"),
         format!("trades 10 quantity: inf {number}"),
-        "trades 11 price: 0.30000000000000004 does not fit: it takes 6 decimals at the most, and less than 9223372036854"
-            .to_owned(),
+        format!("trades 11 price: 1{} {number}", "0".repeat(99)),
         "trades 12 price: 0 is not above 0".to_owned(),
         "trades 13 order_status: lost is not a known order status".to_owned(),
         "trades 14 alpaca_order_id: 2 bytes is not a text".to_owned(),
-        "trades 15 source_politician: \u{fffd} is not a text: invalid utf-8 sequence of 1 bytes from index 0".to_owned(),
+        "trades 15 source_politician: \u{fffd} is not a text: invalid utf-8 sequence of 1 bytes from index 0"
+            .to_owned(),
         "trades 16 source_trade_date: soon is not a day (YYYY-MM-DD)".to_owned(),
         "trades 17 created_at: then is not a time (YYYY-MM-DD HH:MM:SS.ffffff)".to_owned(),
         format!("trades 18 agent_id:  \"\" {name}"),
@@ -79,7 +78,7 @@ fn positions_and_days_that_cannot_be_read_are_reported() {
         &Earlier::of(&[
             TABLES,
             "INSERT INTO agent_positions VALUES
-                (1, 'a', 'A', 0.1 + 0.2, 1, 1, 1, 1, '2024-01-05'), (2, 'a', 'B', 1, -1, 1, 1, 1, '2024-01-05'),
+                (1, 'a', 'A', 1e10, 1, 1, 1, 1, '2024-01-05'), (2, 'a', 'B', 1, -1, 1, 1, 1, '2024-01-05'),
                 (3, 'a', 'C', 1, 1, -1, 1, 1, '2024-01-05'), (4, 'a', 'D', 1, 1, NULL, 1, 1, '2024-01-05'),
                 (5, 'a', 'E', 1, 1, 1, 'much', 1, '2024-01-05'), (6, 'a', 'F', 1, 1, 1, 1, 1, NULL),
                 (7, 'a', 'G', 1, 1, 1, 1e13, 1, '2024-01-05'), (8, 'a', 'h', 1, 1, 1, 1, 1, '2024-01-05'),
@@ -90,7 +89,7 @@ fn positions_and_days_that_cannot_be_read_are_reported() {
         ]),
     );
     let expected = [
-        "agent_positions 1 quantity: 0.30000000000000004 does not fit: it takes 9 decimals at the most, and less than \
+        "agent_positions 1 quantity: 10000000000 does not fit: it takes 9 decimals at the most, and less than \
          9223372036",
         "agent_positions 2 avg_cost: -1 is below 0",
         "agent_positions 3 current_price: -1 is below 0",
@@ -127,6 +126,26 @@ fn derived_values_are_rounded_half_to_even_and_counted() {
     let expected = [("1.5", "0.3", "0"), ("0", "0.000002", "-0.000002")];
     assert_eq!(values, expected.map(|(cost, value, profit)| (decimal(cost), decimal(value), decimal(profit))));
     assert_eq!((report.values_rounded, report.faults.len()), (4, 1), "what is refused was not rounded");
+}
+
+#[test]
+fn what_a_division_or_a_sum_left_is_rounded_and_not_refused() {
+    let (_folder, db) = database();
+    let earlier = Earlier::of(&[
+        TABLES,
+        "INSERT INTO trades VALUES
+            (1, 'a', 'A', '2024-01-03', NULL, 'buy', 100 / 82.28, 0.1 + 0.2, 'filled', NULL, NULL, NULL, '2024-01-03'),
+            (2, 'a', 'A', '2024-01-03', NULL, 'limit', 1.123456789, 82.123456, 'filled', NULL, NULL, NULL, '2024-01-03');
+         INSERT INTO agent_positions VALUES (1, 'a', 'A', 0.1 + 0.2, 1, 1.0000005, 1, 1, '2024-01-05');",
+    ]);
+    let report = import(&db, &earlier);
+    assert_eq!((report.values_rounded, report.faults.len()), (4, 0));
+    let [first, second] = &trades(&db)[..] else { panic!("there are two") };
+    assert_eq!((first.order.quantity, first.order.executed_price), (decimal("1.215362178"), Some(decimal("0.3"))));
+    assert_eq!((second.order.quantity, second.order.price), (decimal("1.123456789"), Some(decimal("82.123456"))));
+    let position = db.read(|r| r.positions(&id("a"))).expect("is read").remove(0);
+    assert_eq!((position.quantity, position.current_price), (decimal("0.3"), decimal("1")));
+    assert!(!import(&db, &earlier).has_changed());
 }
 
 #[test]
