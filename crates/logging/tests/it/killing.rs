@@ -23,9 +23,9 @@ const RESTART: u64 = 20;
 fn executable() -> Result<PathBuf, &'static str> {
     let tests = std::env::current_exe().expect("it runs");
     let target = tests.ancestors().nth(2).expect("it lies in the target folder");
-    let executable = target.join("examples/fault_subject");
+    let executable = target.join("examples/log_subject");
     if !executable.is_file() {
-        return Err("the example fault_subject is not built");
+        return Err("the example log_subject is not built");
     }
     let quiet = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
     if quiet.is_ok_and(|status| status.success()) { Ok(executable) } else { Err("strace is missing, or may not trace") }

@@ -1,6 +1,6 @@
 //! The process that faults happen to: it logs numbers through days that end, and says which of them are in the files.
 //!
-//! `fault_subject FOLDER FIRST flush` says each number once a flush has said that it is written; with `trust` in the place of
+//! `log_subject FOLDER FIRST flush` says each number once a flush has said that it is written; with `trust` in the place of
 //! `flush` it says it at once.
 
 #![expect(clippy::print_stdout, reason = "it says what the test may rely on")]
