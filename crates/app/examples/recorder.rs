@@ -31,7 +31,10 @@ const DOOM: u64 = 10;
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
-    let folder = arguments.next().unwrap_or_else(|| ".".to_owned());
+    let Some(folder) = arguments.next() else {
+        drop(writeln!(io::stderr(), "which folder? It is filled with trades: never that of a record that counts"));
+        return ExitCode::from(2);
+    };
     let mode = arguments.next().unwrap_or_else(|| "orderly".to_owned());
     match run(&folder, &mode) {
         Ok(()) => ExitCode::SUCCESS,

@@ -39,11 +39,16 @@ pub(crate) fn all(settings: &Settings, database: &Database, commits: Arc<Storage
     tasks
 }
 
-/// Registers the agents of the file in the record, as the file changes.
+/// Registers the agents of the file in the record, as the file changes, and says when it turned bad.
 fn agents() -> impl FnMut(&TaskContext) -> Result<(), TaskError> + Send + 'static {
-    let mut registered = None;
+    let (mut registered, mut rejected) = (None, None);
     move |context| {
         let Handles { settings, database, agents, .. } = context.handles();
+        let fault = agents.state().rejected.map(|error| error.to_string());
+        if let Some(fault) = fault.as_ref().filter(|&fault| rejected.as_ref() != Some(fault)) {
+            log::warn!(target: "agents", fault = fault.as_str(); "the agents file is bad: the agents stay as they were");
+        }
+        rejected = fault;
         let current = agents.current();
         let known = registered.get_or_insert_with(|| Arc::new(settings.agents().clone()));
         if **known != *current {

@@ -402,6 +402,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Real trades were to be imported into a record of made-up ones.
+    #[error("the trades of {} are made up, and real ones are not mixed with them", path.display())]
+    MadeUp {
+        /// The record.
+        path: PathBuf,
+    },
     /// What was to be imported lacks what every database of the earlier system has.
     #[error("{} is no database of the earlier Python system: it has no {}", path.display(), missing.join(", no "))]
     NotEarlier {

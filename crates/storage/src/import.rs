@@ -91,7 +91,8 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Emptied`], [`Error::NotAFile`], [`Error::NotADatabase`], [`Error::Damaged`],
-    /// [`Error::NotEarlier`] and [`Error::Ours`] if the source is not what it should be; [`Error::Changing`] if it is being
+    /// [`Error::NotEarlier`] and [`Error::Ours`] if the source is not what it should be; [`Error::MadeUp`] if the record has made-up
+    /// trades; [`Error::Changing`] if it is being
     /// written all the time; [`Error::ImportCopy`] if it cannot be copied; [`Error::ImportMismatch`] if the record does not
     /// hold what was read; else as [`transaction`](Self::transaction). Nothing was imported then.
     pub fn import(&self, options: &ImportOptions, mut progress: impl FnMut(u64, u64)) -> Result<ImportReport, Error> {
@@ -99,6 +100,9 @@ impl Database {
         let total = source.count()?;
         // Nearly all rows are trades.
         self.transaction(|tx| {
+            if tx.sample_seed()?.is_some() {
+                return Err(Error::MadeUp { path: self.path().to_owned() });
+            }
             let import = |tx: &Transaction<'_>| Import::new(tx, options, total, &mut progress)?.run(&source);
             tx.in_bulk(usize::try_from(total).unwrap_or(usize::MAX), import)
         })

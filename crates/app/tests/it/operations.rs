@@ -74,6 +74,20 @@ fn a_hangup_reads_the_agents_again() {
 }
 
 #[test]
+fn an_agents_file_that_turns_bad_is_told_of_in_the_log() {
+    let folder = project();
+    let running = Running::start(folder.path(), &[("LOG_LEVEL", "WARNING")]);
+    write(folder.path(), "config/agents.json", r#"{"agents": []}"#);
+    let log = folder.path().join("logs/agents.log");
+    let said = || fs::read_to_string(&log).unwrap_or_default();
+    while !said().contains("\"the agents file is bad: the agents stay as they were\"") {
+        std::thread::yield_now();
+    }
+    assert_eq!(running.stop(Signal::TERM).0, Some(0));
+    assert_eq!(said().matches("the agents file is bad").count(), 1, "once: {}", said());
+}
+
+#[test]
 fn asked_twice_it_still_ends_well() {
     let folder = project();
     let running = Running::start(folder.path(), &[]);

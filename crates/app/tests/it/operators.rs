@@ -173,6 +173,13 @@ fn the_earlier_database_is_imported_once() {
     assert!(again.contains("has 1 trades already. Import into it?; way out: say --yes"), "{again}");
     let again = json(root, &["import", "--yes", "old.db"]);
     assert_eq!((&again["changed"], &again["trades"]["unchanged"]), (&false.into(), &1.into()), "{again}");
+    well(root, &["init-db", "--sample-data", "--path", "sample.db"]);
+    let error = fails(root, &["--set", "database.path=sample.db", "import", "--yes", "old.db"], 1);
+    assert_eq!(
+        error,
+        "error: the trades of …/sample.db are made up, and real ones are not mixed with them; way out: name another path, make a \
+         new record there without sample data, and import into that"
+    );
     let error = fails(root, &["import", "none.db"], 1);
     assert!(error.contains("none.db"), "{error}");
     let error = fails(root, &["import", "--yes", "config/agents.json"], 1);

@@ -74,8 +74,8 @@ pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: 
     })?;
     let database = open_record(&settings)?;
     let trades = database.read(|r| r.counts())?.trades;
-    // What cannot be read needs no question.
-    if trades > 0 && arguments.file.exists() {
+    // What cannot be read, or is refused, needs no question.
+    if trades > 0 && arguments.file.exists() && database.read(|r| r.sample_seed())?.is_none() {
         let question = format!("The record {} has {trades} trades already. Import into it?", database.path().display());
         confirm(&question, arguments.yes)?;
     }
@@ -122,9 +122,13 @@ fn imported(report: &ImportReport) -> String {
         "the sums agree: {} trades of {} shares, {} positions worth {}",
         totals.trades, totals.quantity, totals.positions, totals.market_value
     ));
+    let kept: u64 = parts(report).iter().map(|(_, counts)| counts.kept).sum();
+    if kept > 0 {
+        note(format!("{kept} rows stayed as the record has them, which is newer; the sums are those of the database read"));
+    }
     if report.values_rounded > 0 {
         note(format!(
-            "{} derived values had more decimals than the record has and were rounded",
+            "{} values had more decimals than the record has and were rounded",
             report.values_rounded
         ));
     }
