@@ -34,7 +34,9 @@ impl Error {
             Self::PoolTimeout { .. } => "allow more readers, or a longer wait",
             Self::Lock { .. } | Self::HeadFile { .. } => "let this user write to the folder of the database",
             Self::Ours { .. } => "open it as it is, it needs no import",
-            Self::MadeUp { .. } => "name another path, make a new record there without sample data, and import into that",
+            Self::MadeUp { .. } => {
+                "name another path, make a new record there without sample data, and import into that"
+            }
             Self::NotEarlier { .. } => "name the file that DATABASE_PATH named in the earlier system",
             Self::Changing { .. } => "end the program that writes to it, for the time of the import",
             Self::ImportCopy { .. } => "let this user read it, and make room for a copy of it beside the record",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use trading_app::storage_options;
 use trading_config::{Agent, Settings};
-use trading_storage::{ReadOnlyDatabase, Summary};
+use trading_storage::{ReadOnlyDatabase, Summary, rust_decimal::Decimal};
 
 use crate::{
     cli::{Agents, SettingSources},
@@ -48,7 +48,7 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
             agent.kind.to_string(),
             if agent.enabled { "yes" } else { "no" }.to_owned(),
             of(&|summary| summary.positions.to_string()),
-            of(&|summary| format!("{:.2}", summary.market_value)),
+            of(&|summary| cents(summary.market_value)),
             of(&|summary| summary.last_trade_date.map_or_else(|| "-".to_owned(), |date| date.to_string())),
             agent.name.clone(),
         ]
@@ -97,8 +97,8 @@ fn show(settings: &Settings, id: &str, output: Output) -> Result<(), Failure> {
         None => lines.push(("record", "nothing is recorded".to_owned())),
         Some(summary) => lines.extend([
             ("positions", summary.positions.to_string()),
-            ("market value", format!("{:.2}", summary.market_value)),
-            ("unrealised profit", format!("{:.2}", summary.unrealized_profit)),
+            ("market value", cents(summary.market_value)),
+            ("unrealised profit", cents(summary.unrealized_profit)),
             ("last trade", summary.last_trade_date.map_or_else(|| "-".to_owned(), |date| date.to_string())),
         ]),
     }
@@ -117,4 +117,21 @@ fn validate(sources: &SettingSources, file: Option<String>, output: Output) -> R
     let text = format!("{source} is good: {agents} agents, {enabled} enabled");
     output.say(&text, || json!({ "source": source, "agents": agents, "enabled": enabled }));
     Ok(())
+}
+
+/// Rounded half to even; a width alone would cut it off.
+fn cents(amount: Decimal) -> String {
+    format!("{:.2}", amount.round_dp(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_rounded_and_not_cut() {
+        for (amount, expected) in [("92287.3075", "92287.31"), ("-0.009", "-0.01"), ("0.125", "0.12"), ("7", "7.00")] {
+            assert_eq!(cents(amount.parse().expect("a number")), expected);
+        }
+    }
 }
