@@ -126,7 +126,7 @@ impl App {
     pub fn run_until(self, signals: Signals) -> Result<Stopped, Error> {
         let failed = |name| move |source| Error::Thread { name, source };
         let requests = self.parts.handles.requests.clone();
-        let relay = signals.relay(requests.clone()).map_err(failed("signals"))?;
+        signals.lead_to(requests.clone());
         let service = Service::ready(self.parts.tasks.hanging()).map_err(failed("watchdog"))?;
         let gave_up = loop {
             match requests.next() {
@@ -146,7 +146,7 @@ impl App {
             }
         };
         service.stopping();
-        relay.be_impatient();
+        signals.be_impatient();
         let stopped = self.shutdown(STOP_LIMIT);
         match gave_up {
             None => Ok(stopped),

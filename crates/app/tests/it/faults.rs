@@ -18,7 +18,7 @@ use crate::{Running, project, run, text, write};
 const TRIALS: u64 = 8;
 
 /// The example `recorder`, which `cargo test` builds beside the tests.
-fn recorder(root: &Path, mode: &str) -> Command {
+pub(crate) fn recorder(root: &Path, mode: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_trading")).with_file_name("examples").join("recorder");
     assert!(program.is_file(), "{} is not built", program.display());
     let mut command = Command::new(program);
