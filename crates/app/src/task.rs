@@ -131,6 +131,23 @@ impl Task {
     }
 }
 
+#[cfg(test)]
+impl Task {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn first(&self) -> Option<Duration> {
+        self.first
+    }
+
+    /// Works once, on this thread.
+    pub(crate) fn work(&mut self, handles: &Handles) -> Result<(), TaskError> {
+        let shared = std::sync::Arc::new(Shared::of(self, Now::read()));
+        (self.work)(&TaskContext { handles: handles.clone(), shared })
+    }
+}
+
 impl fmt::Debug for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, schedule, first, silence_max, pauses, .. } = self;

@@ -130,3 +130,6 @@ fn proof(settings: &Settings) -> Task {
     };
     Task::daily("backup_proof", time, settings.scheduling.timezone, prove).silent_for_at_most(LONG)
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,19 @@ enum Doing {
 }
 
 impl Shared {
+    pub(super) fn of(task: &Task, now: Now) -> Self {
+        let state = State {
+            stopping: false,
+            doing: Doing::Waiting(task.first_due(now).unwrap_or(Due::Steady(now.steady))),
+            runs: 0,
+            failures: 0,
+            error: String::new(),
+            succeeded_at: None,
+        };
+        let (name, silence_max, pauses) = (task.name.clone(), task.silence_max, task.pauses);
+        Self { name, silence_max, pauses, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,16 +196,7 @@ impl Tasks {
         let (end, ended) = mpsc::channel();
         let now = Now::read();
         let waiting = tasks.into_iter().map(|task| {
-            let state = State {
-                stopping: false,
-                doing: Doing::Waiting(task.first_due(now).unwrap_or(Due::Steady(now.steady))),
-                runs: 0,
-                failures: 0,
-                error: String::new(),
-                succeeded_at: None,
-            };
-            let (name, silence_max, pauses) = (task.name.clone(), task.silence_max, task.pauses);
-            let shared = Shared { name, silence_max, pauses, state: Mutex::new(state), changed: Condvar::new() };
+            let shared = Shared::of(&task, now);
             (task, Arc::new(shared))
         });
         Self { waiting: waiting.collect(), running: Vec::new(), ended, end }
