@@ -48,12 +48,13 @@ fn run(folder: &str, mode: &str) -> Result<(), Error> {
     let settings = Settings::loader().root(folder).environment(variables).load()?;
     let work = match mode {
         "hasty" => Task::new("recorder", hasty),
-        "stuck" => Task::new("recorder", stuck),
+        "stuck" => Task::new("recorder", stuck).silent_for_at_most(Duration::from_millis(1)),
         "doomed" => Task::new("recorder", |context| orderly(context, Some(DOOM))),
         _ => Task::new("recorder", |context| orderly(context, None)),
     };
     let signals = if mode == "deaf" { None } else { Some(Signals::catch()?) };
-    let app = App::builder(settings).task(work).start()?;
+    let app = App::builder(settings).log_component("recorder").task(work).start()?;
+    log::info!(target: "recorder", mode = mode; "recording");
     match signals {
         Some(signals) => app.run_until(signals).map(drop),
         None => loop {
