@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use trading_app::{App, Builder, SampleData, Task};
+use trading_app::{App, Builder, Extension, SampleData, Task};
 use trading_config::Settings;
 use trading_monitoring::{Check, Outcome, Status};
 use trading_storage::{Database, Migration, MigrationSet};
@@ -56,6 +56,27 @@ fn a_stop_says_what_was_cut_off() {
     assert_eq!(stopped.cut_off(), expected);
     assert_eq!(database.read(|r| r.counts()).expect("goes on").agents, 5);
     drop(hold);
+}
+
+#[test]
+fn one_that_was_dropped_has_let_go_of_the_record() {
+    let folder = project();
+    let hurried = || {
+        let app = builder(&folder);
+        // It looks at the record all the time, and so does when the app is dropped.
+        app.extend(|handles| {
+            let database = handles.database().clone();
+            let look = move || {
+                let (_hold, held) = mpsc::channel::<()>();
+                let _late = held.recv_timeout(Duration::from_millis(50));
+                Outcome::healthy(format!("{:?}", database.read(|r| r.counts()).map(|counts| counts.trades)))
+            };
+            Extension::default().check(Check::new("looks", look).critical(true).every(Duration::from_millis(1)))
+        })
+    };
+    for _ in 0..5 {
+        drop(hurried().start().expect("nobody has the record"));
+    }
 }
 
 #[test]
