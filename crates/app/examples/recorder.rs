@@ -5,7 +5,8 @@
 //! - `orderly`: says it when the record has acknowledged it, and stops when it is told to;
 //! - `hasty`: says it when it is in a list that is written later;
 //! - `deaf`: has nobody listen to signals;
-//! - `doomed`: finds after some trades that it cannot go on.
+//! - `doomed`: finds after some trades that it cannot go on;
+//! - `stuck`: records nothing, and does not end when it is told to.
 
 #![expect(clippy::disallowed_methods, reason = "a program of its own, which reads its command line and prints")]
 
@@ -50,11 +51,13 @@ fn run(folder: &str, mode: &str) -> Result<(), Error> {
     let settings = Settings::loader().root(folder).environment(variables).load()?;
     let work = match mode {
         "hasty" => Task::new("recorder", hasty),
+        "stuck" => Task::new("recorder", stuck).silent_for_at_most(Duration::from_millis(1)),
         "doomed" => Task::new("recorder", |context| orderly(context, Some(DOOM))),
         _ => Task::new("recorder", |context| orderly(context, None)),
     };
     let signals = if mode == "deaf" { None } else { Some(Signals::catch()?) };
-    let app = App::builder(settings).task(work).start()?;
+    let app = App::builder(settings).log_component("recorder").task(work).start()?;
+    log::info!(target: "recorder", mode = mode; "recording");
     match signals {
         Some(signals) => app.run_until(signals).map(drop),
         None => loop {
@@ -95,6 +98,13 @@ fn hasty(context: &TaskContext) -> Result<(), TaskError> {
         }
     }
     Ok(())
+}
+
+fn stuck(_context: &TaskContext) -> Result<(), TaskError> {
+    say(0)?;
+    loop {
+        thread::park();
+    }
 }
 
 fn next_number(database: &Database) -> Result<u64, TaskError> {

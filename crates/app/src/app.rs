@@ -20,10 +20,13 @@ use crate::{
 /// How long a stop may take, from the signal on: half of the ten seconds that container engines leave before they kill.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
+const UNTIL_IT_STOPS: &str = "its parts are there until it stops";
+
 /// The running whole. Dropping it stops it too, without a report.
 #[derive(Debug)]
 pub struct App {
-    parts: Parts,
+    /// There until it stops.
+    parts: Option<Parts>,
 }
 
 /// In the order in which they end.
@@ -73,49 +76,49 @@ impl App {
     }
 
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self { parts: Some(parts) }
     }
 
     /// The settings it runs on.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        self.parts.handles.settings()
+        self.parts().handles.settings()
     }
 
     /// The record.
     #[must_use]
     pub fn database(&self) -> &Database {
-        self.parts.handles.database()
+        self.parts().handles.database()
     }
 
     /// The parts, for what is to outlive a borrow of this.
     #[must_use]
     pub fn handles(&self) -> &Handles {
-        &self.parts.handles
+        &self.parts().handles
     }
 
     /// What was done at the start to have the record.
     #[must_use]
     pub fn record(&self) -> &RecordReport {
-        &self.parts.record
+        &self.parts().record
     }
 
     /// The metrics, to add to.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        self.parts.handles.metrics()
+        self.parts().handles.metrics()
     }
 
     /// The health checks.
     #[must_use]
     pub fn health(&self) -> &Health {
-        &self.parts.health
+        &self.parts().health
     }
 
     /// The address that the health server listens on, with the real port where 0 was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.parts.server.address()
+        self.parts().server.address()
     }
 
     /// Blocks until SIGINT or SIGTERM comes, then stops; a second one ends the process within a second. SIGHUP has the log files
@@ -125,9 +128,9 @@ impl App {
     /// [`Error::GaveUp`] if a part found that it cannot go on, after a stop in order; [`Error::Thread`].
     pub fn run_until(self, signals: Signals) -> Result<Stopped, Error> {
         let failed = |name| move |source| Error::Thread { name, source };
-        let requests = self.parts.handles.requests.clone();
-        let relay = signals.relay(requests.clone()).map_err(failed("signals"))?;
-        let service = Service::ready(self.parts.tasks.hanging()).map_err(failed("watchdog"))?;
+        let requests = self.parts().handles.requests.clone();
+        signals.lead_to(requests.clone());
+        let service = Service::ready(self.parts().tasks.hanging()).map_err(failed("watchdog"))?;
         let gave_up = loop {
             match requests.next() {
                 Request::Stop { signal } => {
@@ -146,8 +149,10 @@ impl App {
             }
         };
         service.stopping();
-        relay.be_impatient();
+        signals.be_impatient();
         let stopped = self.shutdown(STOP_LIMIT);
+        // Until here they are heard.
+        drop(signals);
         match gave_up {
             None => Ok(stopped),
             Some(reason) => Err(Error::GaveUp { reason }),
@@ -156,12 +161,12 @@ impl App {
 
     /// Has the log files opened anew and the agents file read again, as SIGHUP does.
     pub fn reload(&self) {
-        if self.parts.logging.as_deref().is_some_and(Logging::reopen) {
+        if self.parts().logging.as_deref().is_some_and(Logging::reopen) {
             log::info!("log files opened anew");
         }
-        self.parts.handles.agents.check_now();
-        match self.parts.handles.agents.state().rejected {
-            None => log::info!(agents = self.parts.handles.agents().list().len(); "agents file read again"),
+        self.parts().handles.agents.check_now();
+        match self.parts().handles.agents.state().rejected {
+            None => log::info!(agents = self.parts().handles.agents().list().len(); "agents file read again"),
             Some(error) => log::error!(error:% = error; "the agents file is not good; the agents stay as they were"),
         }
     }
@@ -180,10 +185,32 @@ impl App {
     ///
     /// The record is closed when the last clone of [`database`](Self::database) is gone.
     #[must_use]
-    pub fn shutdown(self, limit: Duration) -> Stopped {
+    pub fn shutdown(mut self, limit: Duration) -> Stopped {
+        self.take().shutdown(limit)
+    }
+
+    fn take(&mut self) -> Parts {
+        self.parts.take().expect(UNTIL_IT_STOPS)
+    }
+
+    fn parts(&self) -> &Parts {
+        self.parts.as_ref().expect(UNTIL_IT_STOPS)
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            parts.shutdown(STOP_LIMIT).cut_off().iter().for_each(|sentence| log::warn!("{sentence}"));
+        }
+    }
+}
+
+impl Parts {
+    fn shutdown(self, limit: Duration) -> Stopped {
         let start = Instant::now();
         let left = || limit.saturating_sub(start.elapsed());
-        let Parts { lifecycle, server, mut tasks, health, handles, record_is_open, logging, .. } = self.parts;
+        let Parts { lifecycle, server, mut tasks, health, handles, record_is_open, logging, .. } = self;
         lifecycle.advance(Phase::Stopping);
         // Nobody has all of what is left: those who come after need some too.
         server.shutdown(left() / 2);
@@ -236,7 +263,7 @@ impl Stopped {
 /// What was started, where to look, and how to stop it.
 impl fmt::Display for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (settings, record) = (self.settings(), &self.parts.record);
+        let (settings, record) = (self.settings(), &self.parts().record);
         let (all, enabled) = (settings.agents().list().len(), settings.enabled_agents().count());
         writeln!(f, "trading {} is running: {}", env!("CARGO_PKG_VERSION"), settings.environment)?;
         let alpaca = &settings.api.alpaca;
@@ -244,7 +271,7 @@ impl fmt::Display for App {
         writeln!(f, "  broker    {money}, {}", alpaca.base_url)?;
         writeln!(f, "  agents    {enabled} of {all} enabled, from {}", settings.agents().source())?;
         writeln!(f, "  database  {}", record.to_string().replace('\n', "\n            "))?;
-        if self.parts.logging.is_some() {
+        if self.parts().logging.is_some() {
             writeln!(f, "  logs      {}/trading_automation.log", settings.logging.path.as_written().display())?;
         }
         writeln!(f, "  health    http://{}/health", self.address())?;

@@ -121,7 +121,7 @@ impl Builder {
         let options = wiring::server(&self.settings)?;
         let listener = match self.listener {
             Some(listener) => listener,
-            None => options.bind()?,
+            None => options.bind().map_err(|error| address_taken(error, &self.settings))?,
         };
         let log_options = wiring::logging(&self.settings, self.log_components);
         if self.logging {
@@ -190,6 +190,14 @@ impl fmt::Debug for Builder {
             .field("log_components", &self.log_components)
             .field("extension", &self.extension)
             .finish_non_exhaustive()
+    }
+}
+
+/// Whoever has the address has the record too, if it is another of this program with these settings: then its process is what helps.
+fn address_taken(error: trading_monitoring::Error, settings: &Settings) -> Error {
+    match Database::check_unused(&settings.database.full_path()) {
+        Err(in_use) => in_use.into(),
+        Ok(()) => error.into(),
     }
 }
 

@@ -65,8 +65,9 @@ impl Notification {
 /// Tells people how things are, by the webhook and the e-mail of the settings, and by a log line where neither is set.
 ///
 /// A subject is told of when its status is another than was last told of it, at most once in five minutes, and all together at most
-/// 30 times an hour; what could not be told waits, and the latest wins. A message that cannot be delivered is tried again for five
-/// minutes, and then with the next change or five minutes later. Clones tell the same people.
+/// 30 times an hour; what could not be told waits, and the latest wins. A message that cannot be delivered is tried again, by the webhook five
+/// times and by e-mail three times, after growing pauses that are half a minute to two minutes together (or as long as the server asks for, up
+/// to five); and then with the next change or five minutes later. A stop ends the pauses. Clones tell the same people.
 #[derive(Clone)]
 pub struct Notifier {
     queue: SyncSender<Message>,
@@ -115,20 +116,14 @@ impl Notifier {
         }
     }
 
-    /// Ends what is being told, and waits for it; `false` if it did not end in time.
+    /// Ends it: what is due is tried once more, until something fails, and nobody waits to try again. Returns when that is done; `false` if it
+    /// was not in time.
     pub(crate) fn shutdown(&self, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
-        // It looks at the queue before it looks for the end, so that what came before is seen.
-        if self.queue.try_send(Message::Stop).is_err() {
-            self.shared.cancel.cancel();
-        }
-        let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        // Half of the time is for a delivery that is under way.
-        if ended.recv_timeout(limit / 2).is_ok() {
-            return true;
-        }
         self.shared.cancel.cancel();
-        ended.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok()
+        // One that finds the queue full wakes nobody who sleeps.
+        drop(self.queue.try_send(Message::Stop));
+        let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.recv_timeout(limit).is_ok()
     }
 }
 
@@ -162,28 +157,35 @@ impl Teller {
                     Err(_) => return,
                 },
             };
-            let stops = match message {
-                Some(Message::Changed(notification)) => {
-                    self.ledger.note(*notification);
-                    false
-                }
-                Some(Message::Stop) => true,
-                None => false,
-            };
-            self.tell_what_is_due();
-            if stops || self.cancel.is_cancelled() {
+            self.note(message);
+            let stops = self.cancel.is_cancelled();
+            if stops {
+                received.try_iter().for_each(|message| self.note(Some(message)));
+            }
+            let given_up = !self.tell_what_is_due();
+            if stops || given_up {
                 return;
             }
         }
     }
 
-    fn tell_what_is_due(&mut self) {
-        while !self.cancel.is_cancelled()
-            && let Some(told) = self.ledger.take_due(Instant::now())
-        {
+    fn note(&mut self, message: Option<Message>) {
+        match message {
+            Some(Message::Changed(notification)) => self.ledger.note(*notification),
+            Some(Message::Stop) | None => {}
+        }
+    }
+
+    /// `false` if something could not be told, and there is no time to try others.
+    fn tell_what_is_due(&mut self) -> bool {
+        while let Some(told) = self.ledger.take_due(Instant::now()) {
             let delivered = self.deliver(&told);
             self.ledger.told(told, delivered, Instant::now());
+            if !delivered && self.cancel.is_cancelled() {
+                return false;
+            }
         }
+        true
     }
 
     /// By every channel; well if one of them took it.
@@ -206,3 +208,6 @@ impl Teller {
         delivered
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,12 @@ mod supervisor;
 
 use std::{error::Error, fmt, time::Duration};
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::NaiveTime;
 use chrono_tz::Tz;
 use trading_resilience::retry::{Jitter, Policy, UNBOUNDED};
 
 use crate::Handles;
-use schedule::Schedule;
+use schedule::{Due, Now, Schedule};
 use supervisor::Shared;
 pub(crate) use supervisor::{Failure, OnChange, Tasks};
 
@@ -52,7 +52,7 @@ type Work = Box<dyn FnMut(&TaskContext) -> Result<(), TaskError> + Send>;
 pub struct Task {
     name: String,
     schedule: Schedule,
-    first: Option<DateTime<Utc>>,
+    first: Option<Duration>,
     silence_max: Duration,
     pauses: Policy,
     work: Work,
@@ -67,7 +67,8 @@ impl Task {
         Self::with(name, Schedule::Always, work)
     }
 
-    /// Has `work` called again and again, `interval` after it ended, and for the first time that long after the start.
+    /// Has `work` called again and again, `interval` after it ended, and for the first time that long after the start; a clock that is set
+    /// changes nothing.
     pub fn every(
         name: impl Into<String>,
         interval: Duration,
@@ -77,7 +78,7 @@ impl Task {
     }
 
     /// Has `work` called each day at this time in this zone. On a day whose clocks skip the time it is called when they are past it, and
-    /// on one that has it twice, the first time.
+    /// on one that has it twice, the first time. The clock is looked at twice a minute, since it may be set.
     pub fn daily(
         name: impl Into<String>,
         time: NaiveTime,
@@ -102,9 +103,9 @@ impl Task {
         }
     }
 
-    /// Says when it is due for the first time, whatever the schedule; a time that has passed is now.
+    /// Says how long after the start it is due for the first time, whatever the schedule.
     #[must_use]
-    pub fn first_at(mut self, time: DateTime<Utc>) -> Self {
+    pub fn first_after(mut self, time: Duration) -> Self {
         self.first = Some(time);
         self
     }
@@ -123,6 +124,27 @@ impl Task {
     pub fn back_off(mut self, pauses: Policy) -> Self {
         self.pauses = Policy { attempts_max: UNBOUNDED, deadline: None, ..pauses };
         self
+    }
+
+    fn first_due(&self, now: Now) -> Option<Due> {
+        self.first.map(|time| now.after(time)).or_else(|| self.schedule.next(now))
+    }
+}
+
+#[cfg(test)]
+impl Task {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn first(&self) -> Option<Duration> {
+        self.first
+    }
+
+    /// Works once, on this thread.
+    pub(crate) fn work(&mut self, handles: &Handles) -> Result<(), TaskError> {
+        let shared = std::sync::Arc::new(Shared::of(self, Now::read()));
+        (self.work)(&TaskContext { handles: handles.clone(), shared })
     }
 }
 

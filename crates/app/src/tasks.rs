@@ -22,7 +22,7 @@ const CHECKPOINT: Duration = Duration::from_secs(30);
 const AGENTS: Duration = Duration::from_secs(1);
 
 /// How long after the start a backup that was missed is made: the start has enough to do.
-const MISSED_BACKUP: TimeDelta = TimeDelta::seconds(60);
+const MISSED_BACKUP: Duration = Duration::from_secs(60);
 
 /// How much of a large task may pass without a sign of life: an hour, for a record of many gigabytes on a slow disk.
 const LONG: Duration = Duration::from_secs(3600);
@@ -101,7 +101,7 @@ fn backup(settings: &Settings, database: &Database) -> Task {
     let ours = newest
         .filter(|backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == database.instance_id()));
     let missed = ours.is_none_or(|backup| Utc::now() - backup.created_at > TimeDelta::days(1));
-    if missed { task.first_at(Utc::now() + MISSED_BACKUP) } else { task }
+    if missed { task.first_after(MISSED_BACKUP) } else { task }
 }
 
 fn make_backup(context: &TaskContext) -> Result<(), TaskError> {
@@ -135,3 +135,6 @@ fn proof(settings: &Settings) -> Task {
     };
     Task::daily("backup_proof", time, settings.scheduling.timezone, prove).silent_for_at_most(LONG)
 }
+
+#[cfg(test)]
+mod tests;

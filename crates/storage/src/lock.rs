@@ -58,6 +58,18 @@ impl InstanceLock {
         }
     }
 
+    /// Refuses a database whose lock another process has. Takes nothing and makes nothing.
+    pub(crate) fn look(database: &Path) -> Result<(), Error> {
+        let path = beside(database, "lock");
+        // Without a file, or without a right to it, nobody is known to have it. Others are waited for when they are opened.
+        let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
+        let Some(mut file) = is_file.then(|| File::open(&path).ok()).flatten() else { return Ok(()) };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(Error::InUse { path: database.to_owned(), pid: holder(&mut file) }),
+            _ => Ok(()),
+        }
+    }
+
     /// Lets the lock go, and removes the file if it was not there before: for what came to nothing.
     pub(crate) fn undo(self) {
         if self.new {

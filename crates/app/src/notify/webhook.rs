@@ -49,8 +49,11 @@ impl Webhook {
     pub(super) fn new(settings: &Settings) -> Option<Self> {
         let url = settings.notifications.webhook_url.clone()?;
         let secret = settings.notifications.webhook_secret.as_ref()?.expose_secret();
-        let key = secret.strip_prefix(KEY_PREFIX).and_then(|key| STANDARD.decode(key).ok());
-        let key = SecretBox::new(Box::new(key.unwrap_or_else(|| secret.as_bytes().to_vec())));
+        let key = match secret.strip_prefix(KEY_PREFIX) {
+            Some(key) => STANDARD.decode(key).expect("the settings take no other"),
+            None => secret.as_bytes().to_vec(),
+        };
+        let key = SecretBox::new(Box::new(key));
         Some(Self { agent: agent(), url, key, environment: settings.environment.as_str(), policy: POLICY })
     }
 

@@ -1,9 +1,62 @@
 //! When a task is due. Pure: the time comes in as a parameter.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Days, MappedLocalTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
+
+/// Longer than any process runs, and short enough to be added to any moment.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// No clock that was right when it was looked at said that a daily task is due later than this: a day, and the hour of summer time.
+const DAILY_MAX: Duration = Duration::from_secs(26 * 3600);
+
+/// A moment, on the clock that nobody sets and on the one that people read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) steady: Instant,
+    pub(super) wall: DateTime<Utc>,
+}
+
+impl Now {
+    pub(super) fn read() -> Self {
+        Self { steady: Instant::now(), wall: Utc::now() }
+    }
+
+    /// So long after this, whatever is done to the clock.
+    pub(super) fn after(self, time: Duration) -> Due {
+        Due::Steady(self.steady + time.min(FOR_EVER))
+    }
+}
+
+/// The moment that something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Steady(Instant),
+    /// When the clock says so.
+    Wall(DateTime<Utc>),
+}
+
+impl Due {
+    /// How long it is until then; nothing when it is past.
+    pub(super) fn left(self, now: Now) -> Duration {
+        match self {
+            Self::Steady(due) => due.saturating_duration_since(now.steady),
+            Self::Wall(due) => (due - now.wall).to_std().unwrap_or_default(),
+        }
+    }
+
+    /// As people are told it.
+    pub(super) fn told(self, now: Now) -> DateTime<Utc> {
+        match self {
+            Self::Wall(due) => due,
+            Self::Steady(_) => TimeDelta::from_std(self.left(now))
+                .ok()
+                .and_then(|left| now.wall.checked_add_signed(left))
+                .unwrap_or(DateTime::<Utc>::MAX_UTC),
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Schedule {
@@ -17,15 +70,20 @@ pub(super) enum Schedule {
 }
 
 impl Schedule {
-    /// When it is due next, `after` this moment; `None` for what is due at once and never ends.
-    pub(super) fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// When it is due next, from now on; `None` for what is due at once and never ends.
+    pub(super) fn next(&self, now: Now) -> Option<Due> {
         match *self {
             Self::Always => None,
-            Self::Every(interval) => {
-                let interval = TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX);
-                Some(after.checked_add_signed(interval).unwrap_or(DateTime::<Utc>::MAX_UTC))
-            }
-            Self::Daily { time, zone } => Some(next_daily(after, time, zone)),
+            Self::Every(interval) => Some(now.after(interval)),
+            Self::Daily { time, zone } => Some(Due::Wall(next_daily(now.wall, time, zone))),
+        }
+    }
+
+    /// What holds of a moment that was found earlier: the clock that it was read from may have been wrong, and set back since.
+    pub(super) fn still(&self, due: Due, now: Now) -> Due {
+        match (self, due) {
+            (Self::Daily { .. }, Due::Wall(_)) if due.left(now) > DAILY_MAX => self.next(now).unwrap_or(due),
+            _ => due,
         }
     }
 }
@@ -58,8 +116,9 @@ mod tests {
     #[track_caller]
     fn check(zone: &str, time: &str, after: &str, expected: &str) {
         let schedule = Schedule::Daily { time: time.parse().expect("a time"), zone: zone.parse().expect("a zone") };
-        let next = schedule.next(after.parse().expect("a time")).expect("it is due");
-        assert_eq!(next, expected.parse::<DateTime<Utc>>().expect("a time"), "{zone} {time} after {after}");
+        let now = Now { steady: Instant::now(), wall: after.parse().expect("a time") };
+        let next = schedule.next(now).expect("it is due");
+        assert_eq!(next, Due::Wall(expected.parse().expect("a time")), "{zone} {time} after {after}");
     }
 
     #[test]
@@ -86,11 +145,53 @@ mod tests {
         check("Pacific/Apia", "12:00:00", "2011-12-29T22:00:00Z", "2011-12-30T22:00:00Z");
     }
 
+    /// As it is so long after `now`, by a clock that was set by so much meanwhile.
+    fn later(now: Now, seconds: u64, set: TimeDelta) -> Now {
+        let passed = Duration::from_secs(seconds);
+        Now { steady: now.steady + passed, wall: now.wall + passed + set }
+    }
+
+    #[test]
+    fn an_interval_is_as_long_as_it_is_whatever_is_done_to_the_clock() {
+        let now = Now { steady: Instant::now(), wall: "2026-11-23T08:00:00Z".parse().expect("a time") };
+        let schedule = Schedule::Every(Duration::from_secs(5));
+        let due = schedule.next(now).expect("it is due");
+        assert_eq!(due.told(now), now.wall + TimeDelta::seconds(5));
+        for hours in [-24 * 365, -1, 0, 1, 24 * 365] {
+            let set = TimeDelta::hours(hours);
+            for (seconds, left) in [(0, 5), (2, 3), (5, 0), (9, 0)] {
+                let now = later(now, seconds, set);
+                assert_eq!(schedule.still(due, now).left(now), Duration::from_secs(left), "{hours} h, {seconds} s");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_due_each_day_heeds_a_clock_that_is_set() {
+        let now = Now { steady: Instant::now(), wall: "2026-11-23T22:00:00Z".parse().expect("a time") };
+        let schedule = Schedule::Daily { time: "23:00:00".parse().expect("a time"), zone: Tz::UTC };
+        let due = schedule.next(now).expect("it is due");
+        let left = |set| {
+            let now = later(now, 30, set);
+            schedule.still(due, now).left(now).as_secs()
+        };
+        assert_eq!(left(TimeDelta::zero()), 3600 - 30);
+        assert_eq!(left(TimeDelta::hours(1)), 0, "set forward past it");
+        assert_eq!(left(TimeDelta::hours(-1)), 2 * 3600 - 30, "set back before it");
+        assert_eq!(left(TimeDelta::days(-365)), 3600 - 30, "it had been a year ahead");
+        assert_eq!(left(TimeDelta::days(365)), 0);
+        // Right after it was done, a clock that is set back a little does not have it done twice.
+        let now = Now { wall: "2026-11-23T23:00:01Z".parse().expect("a time"), ..now };
+        let due = schedule.next(now).expect("it is due");
+        assert_eq!(schedule.still(due, later(now, 1, TimeDelta::seconds(-5))), due);
+    }
+
     #[test]
     fn an_interval_that_never_ends_is_no_panic() {
-        let now = Utc::now();
-        assert_eq!(Schedule::Every(Duration::from_secs(5)).next(now), Some(now + TimeDelta::seconds(5)));
-        assert_eq!(Schedule::Every(Duration::MAX).next(now), Some(DateTime::<Utc>::MAX_UTC));
+        let now = Now::read();
+        let due = Schedule::Every(Duration::MAX).next(now).expect("it is due");
+        assert_eq!(due.left(now), FOR_EVER);
+        assert!(due.told(now) > now.wall);
         assert_eq!(Schedule::Always.next(now), None);
     }
 }

@@ -16,7 +16,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use trading_monitoring::{Outcome, Status};
 use trading_resilience::retry::{Delays, Policy};
 
-use super::{Schedule, Task, TaskContext, Work};
+use super::{
+    Schedule, Task, TaskContext, Work,
+    schedule::{Due, Now},
+};
 use crate::{Handles, error::chain};
 
 /// From so many failures in a row on, a task is unhealthy, and not only degraded.
@@ -76,15 +79,24 @@ struct State {
 
 #[derive(Clone, Copy)]
 enum Doing {
-    /// The moment that it is due.
-    Waiting(DateTime<Utc>),
-    Working {
-        since: Instant,
-        sign: Instant,
-    },
+    Waiting(Due),
+    Working { since: Instant, sign: Instant },
 }
 
 impl Shared {
+    pub(super) fn of(task: &Task, now: Now) -> Self {
+        let state = State {
+            stopping: false,
+            doing: Doing::Waiting(task.first_due(now).unwrap_or(Due::Steady(now.steady))),
+            runs: 0,
+            failures: 0,
+            error: String::new(),
+            succeeded_at: None,
+        };
+        let (name, silence_max, pauses) = (task.name.clone(), task.silence_max, task.pauses);
+        Self { name, silence_max, pauses, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,17 +122,17 @@ impl Shared {
         !state.stopping
     }
 
-    fn wait_until(&self, due: DateTime<Utc>) -> bool {
-        self.state().doing = Doing::Waiting(due);
+    fn wait_until(&self, mut due: Due, schedule: &Schedule) -> bool {
         loop {
-            match (due - Utc::now()).to_std() {
-                Ok(left) if !left.is_zero() => {
-                    if !self.wait(left.min(LOOK)) {
-                        return false;
-                    }
-                }
-                // It is past.
-                _ => return !self.is_stopping(),
+            let now = Now::read();
+            due = schedule.still(due, now);
+            self.state().doing = Doing::Waiting(due);
+            let left = due.left(now);
+            if left.is_zero() {
+                return !self.is_stopping();
+            }
+            if !self.wait(left.min(LOOK)) {
+                return false;
             }
         }
     }
@@ -150,7 +162,7 @@ impl Shared {
         let outcome = match (hangs, failures, state.doing) {
             (Some(silence), ..) => Outcome::unhealthy(format!("hangs: no sign of life for {} s", silence.as_secs())),
             (None, 0, Doing::Working { .. }) => Outcome::healthy("works"),
-            (None, 0, Doing::Waiting(due)) => Outcome::healthy(format!("is due at {}", time(due))),
+            (None, 0, Doing::Waiting(due)) => Outcome::healthy(format!("is due at {}", time(due.told(Now::read())))),
             (None, ..) => {
                 let failure = Failure { error: state.error.clone(), failures, pause: Duration::ZERO };
                 Outcome::new(failure.status(), failure.to_string())
@@ -182,17 +194,9 @@ impl Tasks {
     /// Nothing of them runs before [`start`](Self::start), and their checks can be asked already.
     pub(crate) fn new(tasks: Vec<Task>) -> Self {
         let (end, ended) = mpsc::channel();
+        let now = Now::read();
         let waiting = tasks.into_iter().map(|task| {
-            let state = State {
-                stopping: false,
-                doing: Doing::Waiting(task.first.or_else(|| task.schedule.next(Utc::now())).unwrap_or_else(Utc::now)),
-                runs: 0,
-                failures: 0,
-                error: String::new(),
-                succeeded_at: None,
-            };
-            let (name, silence_max, pauses) = (task.name.clone(), task.silence_max, task.pauses);
-            let shared = Shared { name, silence_max, pauses, state: Mutex::new(state), changed: Condvar::new() };
+            let shared = Shared::of(&task, now);
             (task, Arc::new(shared))
         });
         Self { waiting: waiting.collect(), running: Vec::new(), ended, end }
@@ -209,7 +213,8 @@ impl Tasks {
 
     pub(crate) fn start(&mut self, handles: &Handles, on_change: &OnChange) -> io::Result<()> {
         for (task, shared) in self.waiting.drain(..) {
-            let Task { name, schedule, first, work, .. } = task;
+            let first = task.first_due(Now::read());
+            let Task { name, schedule, work, .. } = task;
             let context = TaskContext { handles: handles.clone(), shared: Arc::clone(&shared) };
             let (end, on_change) = (self.end.clone(), Arc::clone(on_change));
             let thread = thread::Builder::new().name(format!("task-{name}"));
@@ -275,12 +280,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, first: Option<DateTime<Utc>>) {
+    fn run(mut self, mut due: Option<Due>) {
         let shared = Arc::clone(&self.context.shared);
-        let mut due = first.or_else(|| self.schedule.next(Utc::now()));
         loop {
             if let Some(due) = due
-                && !shared.wait_until(due)
+                && !shared.wait_until(due, &self.schedule)
             {
                 return;
             }
@@ -298,7 +302,7 @@ impl Worker {
             due = match failed {
                 None => {
                     self.succeeded();
-                    self.schedule.next(Utc::now())
+                    self.schedule.next(Now::read())
                 }
                 Some(error) => Some(self.failed(error, began.elapsed())),
             };
@@ -321,7 +325,7 @@ impl Worker {
     }
 
     /// Returns when it is tried again.
-    fn failed(&mut self, error: String, lasted: Duration) -> DateTime<Utc> {
+    fn failed(&mut self, error: String, lasted: Duration) -> Due {
         let shared = Arc::clone(&self.context.shared);
         let went_well_before = lasted > shared.pauses.cap;
         if went_well_before {
@@ -336,7 +340,7 @@ impl Worker {
             state.failures
         };
         (self.on_change)(&shared.name, Some(&Failure { error, failures, pause }));
-        Utc::now() + pause
+        Now::read().after(pause)
     }
 }
 

@@ -62,6 +62,38 @@ fn wrong_settings_all_at_once() {
 }
 
 #[test]
+fn a_second_instance_with_the_same_settings_names_the_first() {
+    let folder = project();
+    let running = Running::start(folder.path(), &[]);
+    let port = running.address.port().to_string();
+    let expected = format!(
+        "error: the database {}/data/trading_automation.db is in use by process {}; way out: end the other process that uses it; the \
+         path is the setting DATABASE_PATH",
+        folder.path().display(),
+        running.child.id()
+    );
+    for port in [port.as_str(), "0"] {
+        let output = run(folder.path(), &[("MONITORING__PORT", port)], &[]);
+        assert_eq!((output.status.code(), text(&output.stderr).trim_end()), (Some(1), expected.as_str()), "{port}");
+    }
+    assert_eq!(running.stop(Signal::TERM).0, Some(0));
+    // And if it has gone, the address may still be somebody else's.
+    let other = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = other.local_addr().expect("an address").port().to_string();
+    let output = run(folder.path(), &[("MONITORING__PORT", &port)], &[]);
+    assert!(text(&output.stderr).contains("another program listens there"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_signing_key_that_is_none() {
+    let variables = [("NOTIFICATIONS__WEBHOOK_SECRET", "whsec_canary5f2c is no base64")];
+    let expected = "error: the configuration has 1 fault\n  notifications.webhook_secret: must be at least 16 characters, such as `openssl \
+                    rand -hex 16` gives, or whsec_ and at least 16 bytes in base64; found a secret, from variable \
+                    NOTIFICATIONS__WEBHOOK_SECRET; set NOTIFICATIONS__WEBHOOK_SECRET, or leave it empty to do without";
+    refused(&project(), &variables, 2, expected);
+}
+
+#[test]
 fn a_port_that_is_taken() {
     let other = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = other.local_addr().expect("an address").port().to_string();

@@ -18,7 +18,7 @@ use crate::{Running, project, run, text, write};
 const TRIALS: u64 = 8;
 
 /// The example `recorder`, which `cargo test` builds beside the tests.
-fn recorder(root: &Path, mode: &str) -> Command {
+pub(crate) fn recorder(root: &Path, mode: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_trading")).with_file_name("examples").join("recorder");
     assert!(program.is_file(), "{} is not built", program.display());
     let mut command = Command::new(program);
@@ -122,6 +122,8 @@ fn one_that_cannot_go_on_stops_in_order_and_fails() {
                     everything anew\n";
     assert_eq!((ended.code, ended.complaint.as_str(), ended.said.len()), (Some(1), expected, 10));
     assert!(!wal_is_left(folder.path()) && missing(folder.path(), &ended.said) == 0);
+    let log = fs::read_to_string(folder.path().join("logs/recorder.log")).expect("its own component has its own file");
+    assert!(log.contains("\"recording\""), "{log}");
 }
 
 /// A tracer that has a process's syncs of the write-ahead log fail, from now until it is dropped.

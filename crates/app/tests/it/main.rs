@@ -7,6 +7,7 @@ mod faults;
 mod operations;
 mod operators;
 mod pages;
+mod signals;
 mod smoke;
 mod tasks;
 mod terminal;

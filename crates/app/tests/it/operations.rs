@@ -57,6 +57,29 @@ fn the_service_manager_knows_how_it_is() {
 }
 
 #[test]
+fn the_watchdog_is_not_fed_while_a_task_hangs() {
+    let folder = project();
+    let socket = folder.path().join("notify");
+    let manager = Manager::at(&socket);
+    let mut command = crate::faults::recorder(folder.path(), "stuck");
+    command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "50000");
+    let mut child = command.spawn().expect("starts");
+    assert_eq!(manager.told(), "READY=1");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("is piped")).read_line(&mut line).expect("is read");
+    assert_eq!(line, "recorded 0\n", "it hangs from here on");
+    manager.0.set_nonblocking(true).expect("is set");
+    while manager.0.recv(&mut [0; 256]).is_ok() {}
+    manager.0.set_nonblocking(false).expect("is set");
+    // It would be fed forty times meanwhile.
+    manager.0.set_read_timeout(Some(Duration::from_secs(1))).expect("is set");
+    let told = manager.0.recv(&mut [0; 256]);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert_eq!(told.expect_err("nothing is told").kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
 fn a_hangup_reads_the_agents_again() {
     let folder = project();
     let running = Running::start(folder.path(), &[]);

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use rustix::process::Signal;
 use serde_json::Value;
-use trading_storage::{AgentId, Counts, Database, Options};
+use trading_storage::{AgentId, ClientOrderId, Counts, Database, Options, Order, Side, Ticker};
 
 use trading_config::{Key, Settings};
 
@@ -178,6 +178,31 @@ fn secrets_are_in_no_log_no_answer_and_no_output() {
     assert!(!said.contains(CANARY), "{said}");
     // The control: the same look finds what is no secret, in what is said and in the page of the settings.
     assert!(said.matches(CONTROL).count() > 2, "{said}");
+}
+
+#[test]
+fn orders_without_a_result_are_named_at_the_start() {
+    const MORE_THAN_LISTED: u32 = 22;
+    let folder = project();
+    assert_eq!(run(folder.path(), &[], &["init-db"]).status.code(), Some(0));
+    let db = Database::open(&Options::at(folder.path().join("data/trading_automation.db"))).expect("opens");
+    let order = |number: u32| {
+        let id = ClientOrderId::new(format!("open-{number:02}")).expect("an id");
+        let agent = AgentId::new("nancy_pelosi").expect("an id");
+        let (quantity, day) = ("1.5".parse().expect("a number"), "2026-11-20".parse().expect("a day"));
+        Order::market(id, agent, Side::Buy, quantity, Ticker::new("NVDA").expect("a ticker"), day)
+    };
+    let orders: Vec<_> = (0..MORE_THAN_LISTED).map(order).collect();
+    db.transaction(|tx| tx.insert_trades(&orders).map(drop)).expect("is done");
+    drop(db);
+    let running = Running::start(folder.path(), &[("ENVIRONMENT", "test")]);
+    assert_eq!(running.stop(Signal::TERM).0, Some(0));
+    let lines = lines(folder.path(), "trading_automation.log");
+    let named: Vec<_> = lines.iter().filter(|line| line["message"] == "an order has no result yet").collect();
+    assert_eq!(named.len(), 20, "{lines:?}");
+    assert!(named.iter().any(|line| line.to_string().contains("open-00") && line.to_string().contains("NVDA")));
+    let more = lines.iter().find(|line| line["message"] == "further orders have no result yet").expect("is said");
+    assert!(more.to_string().contains("\"more\":2"), "{more}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -120,7 +121,8 @@ section! {
             check |url| url.as_ref().is_none_or(|u| is_web_address(u.expose_secret())), "a web address such as https://hooks.example.com/trading";
         /// The key that each post is signed with (HMAC-SHA-256, as standardwebhooks.com has it).
         webhook_secret: Option<SecretString> = "",
-            check |key| key.as_ref().is_none_or(|k| k.expose_secret().len() >= 16), "at least 16 characters, such as `openssl rand -hex 16` gives";
+            check |key| key.as_ref().is_none_or(|k| is_signing_key(k.expose_secret())),
+            "at least 16 characters, such as `openssl rand -hex 16` gives, or whsec_ and at least 16 bytes in base64";
         /// If e-mail is sent; needs `smtp_server` and `email`.
         email_enabled: bool = "false", variable "ENABLE_EMAIL_NOTIFICATIONS";
         /// The mail server's name.
@@ -141,6 +143,14 @@ section! {
         [email_enabled, smtp_server, email]: |n| !n.email_enabled || (n.smtp_server.is_some() && n.email.is_some()),
             "e-mail needs a server and an address",
             "set SMTP_SERVER and NOTIFICATION_EMAIL, or ENABLE_EMAIL_NOTIFICATIONS=false";
+    }
+}
+
+// Both forms that a signing key has; one that says it is base64 is never taken for a text.
+fn is_signing_key(text: &str) -> bool {
+    match text.strip_prefix("whsec_") {
+        Some(key) => STANDARD.decode(key).is_ok_and(|key| key.len() >= 16),
+        None => text.len() >= 16,
     }
 }
 

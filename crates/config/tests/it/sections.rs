@@ -20,7 +20,8 @@ const PATH: &str = "a path, written out: `~` is not expanded, and a NUL is part 
 const TIME: &str = "a time of day such as 09:30";
 const ADDRESS: &str = "an IP address such as 127.0.0.1 or 0.0.0.0, or localhost";
 const WEB: &str = "a web address such as https://paper-api.alpaca.markets, without user, query or fragment";
-const KEY: &str = "at least 16 characters, such as `openssl rand -hex 16` gives";
+const KEY: &str =
+    "at least 16 characters, such as `openssl rand -hex 16` gives, or whsec_ and at least 16 bytes in base64";
 const TOKEN: &str = "16 to 256 letters, digits and signs without a space, such as `openssl rand -hex 16` gives";
 const LEVELS: &str = "components with levels, each once, such as api=DEBUG, quiver=WARNING";
 const SIZE: &str = "a size such as 8 MiB or 64 kB (a bare number counts bytes)";
@@ -187,7 +188,21 @@ const NOTIFICATIONS: &[Row] = &[
         &[],
         &[("a web address such as https://hooks.example.com/trading", &["hooks.example.com", "ftp://example.com"])],
     ),
-    Row("notifications.webhook_secret", "", &["sixteen letters."], &[(KEY, &["fifteen letters"])]),
+    Row(
+        "notifications.webhook_secret",
+        "",
+        &["sixteen letters.", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+        &[(
+            KEY,
+            &[
+                "fifteen letters",
+                "whsec_",
+                "whsec_not base64 at all",
+                "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
+                "whsec_c2hvcnQ=",
+            ],
+        )],
+    ),
     Row("notifications.email_enabled", "false", &["no"], &[(BOOLEAN, &["None"])]),
     Row("notifications.smtp_server", "", &["smtp.example.com"], &[]),
     Row("notifications.smtp_port", "587", &["1", "65535"], &[("from 1 to 65535", &["0"]), (PORT, &["65536"])]),

@@ -105,6 +105,14 @@ impl Database {
         }
     }
 
+    /// Finds out, without opening it or changing anything, that another process has a database open for writing.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] then, with the process.
+    pub fn check_unused(path: &Path) -> Result<(), Error> {
+        InstanceLock::look(&connection::unlinked(path))
+    }
+
     fn open_locked(options: &Options) -> Result<(Connection, Origin), Error> {
         let path = &options.path;
         let has_log = fs::metadata(connection::wal(path)).is_ok();

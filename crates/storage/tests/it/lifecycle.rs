@@ -247,7 +247,10 @@ fn a_link_to_the_file_is_no_way_past_the_lock() {
     std::os::unix::fs::symlink(db.path(), &link).expect("is made");
     let error = Database::open(&Options::at(&link)).expect_err("is in use");
     assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
+    let error = Database::check_unused(&link).expect_err("is in use");
+    assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
     drop(db);
+    Database::check_unused(&link).expect("nobody has it");
     // What belongs to the database stands beside it, whatever it was called.
     let db = Database::open(&Options::at(&link)).expect("opens");
     db.transaction(|tx| {

@@ -1,0 +1,114 @@
+//! What each of them does, once.
+
+use std::fs;
+
+use tempfile::TempDir;
+use trading_monitoring::Metrics;
+use trading_storage::Observer as _;
+
+use super::*;
+use crate::App;
+
+/// An app, whose own tasks are not due while a test runs, and the same tasks to be called by hand.
+struct Stage {
+    folder: TempDir,
+    app: App,
+    commits: Arc<StorageObserver>,
+    tasks: Vec<Task>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let variables = [("MONITORING__PORT", "0"), ("MONITORING__EXTERNAL_CHECKS", "false")];
+        let settings = Settings::loader().root(folder.path()).environment(variables).load().expect("loads");
+        let app = App::builder(settings).without_logging().start().expect("starts");
+        let commits = Arc::new(StorageObserver::new(&Metrics::default()));
+        let tasks = all(app.settings(), app.database(), Arc::clone(&commits));
+        Self { folder, app, commits, tasks }
+    }
+
+    fn work(&mut self, name: &str) -> Result<(), TaskError> {
+        self.tasks.iter_mut().find(|task| task.name() == name).expect("is there").work(self.app.handles())
+    }
+
+    fn backups(&self) -> Vec<Backup> {
+        Backup::list(self.app.settings().backup.path.full()).expect("is read")
+    }
+
+    /// How long after the start the backup would be made now, if not at its time of the day.
+    fn backup_first(&self) -> Option<Duration> {
+        backup(self.app.settings(), self.app.database()).first()
+    }
+
+    fn write(&self) {
+        record::register(self.app.database(), self.app.settings().agents().list()).expect("is written");
+    }
+}
+
+#[test]
+fn each_is_a_component_of_the_app() {
+    let stage = Stage::new();
+    let names: Vec<_> = stage.tasks.iter().map(|task| task.name().to_owned()).collect();
+    assert_eq!(names, ["agents", "anchoring", "checkpoint", "backup", "backup_proof"]);
+    let components = stage.app.health().report().components;
+    for name in names {
+        assert!(components.iter().any(|component| component.name == name), "{name}");
+    }
+}
+
+#[test]
+fn anchoring_writes_the_head_beside_the_database() {
+    let mut stage = Stage::new();
+    let head = stage.folder.path().join("data/trading_automation.db.head");
+    drop(fs::remove_file(&head));
+    stage.work("anchoring").expect("is well");
+    let written = fs::read_to_string(&head).expect("is there");
+    assert!(written.contains(&stage.app.database().head().hash_hex()), "{written}");
+    fs::remove_file(&head).expect("is removed");
+    stage.work("anchoring").expect("is well");
+    assert!(!head.exists(), "there is nothing new");
+}
+
+#[test]
+fn a_checkpoint_waits_until_nobody_writes() {
+    let mut stage = Stage::new();
+    let wal = |stage: &Stage| stage.app.database().sizes().expect("is read").wal_bytes;
+    stage.write();
+    assert!(wal(&stage) > 0);
+    stage.commits.committed(1, Duration::ZERO);
+    stage.work("checkpoint").expect("is well");
+    assert!(wal(&stage) > 0, "somebody wrote since it last looked");
+    stage.work("checkpoint").expect("is well");
+    assert_eq!(wal(&stage), 0);
+}
+
+#[test]
+fn a_backup_is_made_and_proven_and_is_missed_no_more() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.backup_first(), Some(MISSED_BACKUP), "there never was one");
+    stage.work("backup").expect("is well");
+    let [backup] = stage.backups().try_into().expect("one");
+    assert!(backup.is_proven());
+    assert_eq!(stage.backup_first(), None);
+    // That of another record counts for nothing.
+    let other = Stage::new();
+    assert_eq!(super::backup(stage.app.settings(), other.app.database()).first(), Some(MISSED_BACKUP));
+}
+
+#[test]
+fn the_newest_backup_is_read_again() {
+    let mut stage = Stage::new();
+    let error = stage.work("backup_proof").expect_err("there is none");
+    assert!(error.to_string().starts_with("there is no backup in "), "{error}");
+    stage.work("backup").expect("is well");
+    stage.work("backup_proof").expect("is well");
+    let [backup] = stage.backups().try_into().expect("one");
+    let files = || fs::read_dir(&backup.path).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let largest = files().max_by_key(|path| fs::metadata(path).expect("is there").len()).expect("a file");
+    let mut bytes = fs::read(&largest).expect("is read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&largest, bytes).expect("is written");
+    stage.work("backup_proof").expect_err("the disk gave back something else");
+}
