@@ -17,7 +17,7 @@ mod smoke;
 mod stages;
 
 /// **Source:** the promise of the README, for the program as it is in the image.
-const PROGRAM_BYTES_MAX: u64 = 12 * 1024 * 1024;
+const PROGRAM_BYTES_MAX: u64 = 12_000_000;
 
 /// The build argument that says which commit it is.
 const COMMIT: &str = "TRADING_COMMIT";
