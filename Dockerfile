@@ -1,5 +1,6 @@
 # The program alone in an image: no shell, no package manager, nobody but uid 65532, and /data the only place it writes to.
-#   docker build --tag trading .        (docker-compose.yml has the rest; deploy/README.md says how it is run)
+#   docker build --build-arg TRADING_COMMIT="$(git rev-parse --short=12 HEAD)" --tag trading .
+# docker-compose.yml has the rest; deploy/README.md says how it is run.
 # `cargo xtask image-check` carries out these lines without a container engine, and runs what comes out.
 
 ARG RUST=1.95-bookworm
@@ -16,6 +17,8 @@ WORKDIR /src
 COPY --from=manifests /src .
 RUN sh deploy/image/build dependencies
 COPY . .
+# The repository is not in the context. Down here, so that another commit leaves the dependencies compiled.
+ARG TRADING_COMMIT=unknown
 RUN sh deploy/image/build program
 
 # Not one of the ready-made bases: the program needs four libraries of the stage above (glibc and libgcc), which that copies.

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::{checkout, deploy_check, doc, image_check, process, say, tidy};
+use crate::{checkout, deploy_check, doc, image_check, process, readme, say, tidy};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = help())]
@@ -33,7 +33,7 @@ enum Run {
 }
 
 /// The quick ones first.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "fmt", what: "the layout of the code", run: Run::Cargo(&["fmt", "--all", "--check"]) },
     Step {
         name: "deny",
@@ -66,6 +66,7 @@ const STEPS: [Step; 13] = [
         run: Run::Task(deploy_check::run),
     },
     Step { name: "test", what: "all tests, without features", run: Run::Cargo(&["test", "--workspace", "--locked"]) },
+    Step { name: "readme", what: "its first command, on a clean clone of HEAD", run: Run::Task(readme::run) },
     Step {
         name: "test-resilience",
         what: "its tests, with all features",
@@ -216,6 +217,17 @@ mod tests {
              600.0 s  test             FAILED\n  601.0 s  in all"
         );
         assert_eq!(faults(&["fmt", "test"]), "failed: fmt, test; again with `cargo xtask ci fmt test`");
+    }
+
+    /// The first one is the step `readme`.
+    #[test]
+    fn the_second_command_of_the_readme_is_the_step_of_the_tests() {
+        let text = std::fs::read_to_string(checkout().join("README.md")).expect("is there");
+        let [_, second] = readme::commands(&text).expect("are there");
+        let step = STEPS.iter().find(|step| step.name == "test").expect("is there");
+        let Run::Cargo(words) = &step.run else { panic!("a command of cargo") };
+        let of_the_step: Vec<_> = std::iter::once("cargo").chain(words.iter().copied()).collect();
+        assert!(of_the_step.join(" ").starts_with(&second.join(" ")), "{of_the_step:?}, not {second:?}");
     }
 
     #[test]

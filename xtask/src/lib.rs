@@ -11,9 +11,11 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 mod ci;
 mod deploy_check;
 mod doc;
+mod http;
 mod image_check;
 mod init_db;
 mod process;
+mod readme;
 mod schema;
 mod tidy;
 

@@ -21,7 +21,7 @@ use crate::{
     recovery::Recovery,
     signals::Requests,
     start_checks,
-    task::{Failure, OnChange, Tasks},
+    task::{Failure, OnChange, TASK_FAILURES, Tasks},
     tasks, wiring,
 };
 
@@ -157,6 +157,7 @@ impl Builder {
         let ours = wiring::checks(&handles, &system, &tasks, &recovery, weak);
         let health = Health::start(ours.into_iter().chain(checks))?;
         health.observe(on_transition(&handles));
+        wiring::show_health(&health, &handles.metrics);
         let lifecycle = Lifecycle::default();
         pages.insert(0, panels::pages(&handles));
         let sources = Sources {
@@ -227,14 +228,13 @@ fn wait_for_critical(health: &Health, limit: Duration) -> bool {
 /// A failed task is a log line, a count, and a message to people.
 fn on_task_change(handles: &Handles) -> OnChange {
     let (metrics, notifier) = (handles.metrics.clone(), handles.notifier.clone());
-    metrics.describe("task_failures_total", "Runs of supervised tasks that failed, panicked or ended early.");
     Arc::new(move |task, failure| {
         let Some(failure) = failure else {
             log::info!(task; "a task that had failed is well again");
             return notifier.notify(Notification::new(task, Status::Healthy, "is well again"));
         };
         let Failure { error, failures, pause } = failure;
-        metrics.counter("task_failures_total", &[("task", task)]).increment(1);
+        metrics.counter(TASK_FAILURES, &[("task", task)]).increment(1);
         log::error!(task, failures, pause_ms = pause.as_millis(), error; "a task failed, and is begun again");
         notifier.notify(Notification::new(task, failure.status(), failure.to_string()));
     })

@@ -12,7 +12,7 @@ use trading_resilience::retry::{Jitter, Policy, UNBOUNDED};
 use crate::Handles;
 use schedule::{Due, Now, Schedule};
 use supervisor::Shared;
-pub(crate) use supervisor::{Failure, OnChange, Tasks};
+pub(crate) use supervisor::{Failure, OnChange, TASK_FAILURES, Tasks};
 
 /// How a task says that it failed: any error.
 pub type TaskError = Box<dyn Error + Send + Sync>;

@@ -4,7 +4,7 @@ mod checks;
 mod observers;
 
 pub(crate) use checks::{WRITES, checks};
-pub(crate) use observers::{LogCounters, RetryObserver, StorageObserver, error_fields};
+pub(crate) use observers::{LogCounters, RetryObserver, StorageObserver, error_fields, show_health};
 
 use std::{io, io::IsTerminal as _, net::SocketAddr, path::PathBuf};
 

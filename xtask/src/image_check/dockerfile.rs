@@ -27,6 +27,11 @@ pub(super) enum Step {
         destination: String,
     },
     Run(String),
+    /// A build argument, which those after it have in their environment, with what it is where nobody gives it.
+    Argument {
+        name: String,
+        default: String,
+    },
 }
 
 /// How the image is run.
@@ -90,6 +95,10 @@ fn add(stage: &mut Stage, instruction: &str, rest: &str) -> anyhow::Result<()> {
             stage.steps.push(Step::WorkDir(rest.to_owned()));
         }
         "COPY" => stage.steps.push(copy(rest)?),
+        "ARG" => {
+            let (name, default) = rest.split_once('=').with_context(|| format!("ARG {rest}: no NAME=DEFAULT"))?;
+            stage.steps.push(Step::Argument { name: name.to_owned(), default: default.to_owned() });
+        }
         "RUN" if rest.starts_with(['-', '[', '<']) => bail!("RUN {rest}: only a plain command is known"),
         "RUN" => stage.steps.push(Step::Run(rest.to_owned())),
         "ENV" => {
@@ -160,7 +169,7 @@ mod tests {
 
     #[test]
     fn stages_steps_and_how_it_is_run() {
-        let text = "# A comment\nARG RUST=1\nFROM rust:${RUST} AS build\nWORKDIR /src\nCOPY . .\n# within\nRUN make \\\n    all\n\n\
+        let text = "# A comment\nARG RUST=1\nFROM rust:${RUST} AS build\nWORKDIR /src\nCOPY . .\nARG C=3\n# within\nRUN make \\\n    all\n\n\
                     FROM scratch\nCOPY --from=build --chown=1:2 /src/out/ /\nENV A=1 \\\n    B=2\nUSER 1:2\nVOLUME [\"/data\"]\n\
                     HEALTHCHECK --interval=1s CMD [\"/a\", \"health\"]\nSTOPSIGNAL SIGTERM\nENTRYPOINT [\"/a\"]\nCMD [\"serve\"]\n";
         let stages = parse(text).expect("is known");
@@ -174,7 +183,12 @@ mod tests {
         assert_eq!((build.base.as_str(), build.name.as_deref()), ("rust:${RUST}", Some("build")));
         assert_eq!(
             build.steps,
-            [Step::WorkDir("/src".into()), copy(None, None, ".", "."), Step::Run("make all".into())]
+            [
+                Step::WorkDir("/src".into()),
+                copy(None, None, ".", "."),
+                Step::Argument { name: "C".into(), default: "3".into() },
+                Step::Run("make all".into())
+            ]
         );
         assert_eq!(last.steps, [copy(Some("build"), Some("1:2"), "/src/out/", "/")]);
         assert_eq!(last.run.environment, [("A", "1"), ("B", "2")].map(|(a, b)| (a.to_owned(), b.to_owned())).into());
@@ -199,6 +213,7 @@ mod tests {
             "Dockerfile:2: RUN --mount=type=cache true: only a plain command is known",
         );
         refused("FROM a\nCOPY --link a b", "Dockerfile:2: COPY --link is not known to image-check");
+        refused("FROM a\nARG b", "Dockerfile:2: ARG b: no NAME=DEFAULT");
         refused("FROM a\nCOPY a b c", "Dockerfile:2: COPY: one source and one destination");
         refused("FROM a\nCOPY --chmod=1 a b", "Dockerfile:2: COPY --chmod=1 is not known to image-check");
         let text = format!("{:#}", parse("FROM a\nCMD serve").expect_err("runs a shell"));

@@ -3,8 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
     os::unix::fs::{PermissionsExt as _, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -17,6 +15,7 @@ use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{dockerfile::Run, stages};
+use crate::http;
 
 const SANDBOX: &str = include_str!("sandbox.sh");
 /// What container engines set where an image says nothing.
@@ -254,13 +253,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
 
 /// Status and body of an answer of the image's health server.
 fn get(path: &str) -> anyhow::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", 8080))?;
-    stream.set_read_timeout(Some(LIMIT))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: image-check\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("no header")?;
-    Ok((head.split(' ').nth(1).context("no status")?.parse()?, body.to_owned()))
+    http::get(([127, 0, 0, 1], 8080).into(), path)
 }
 
 /// Each file and folder of the image with size and time, to see that none was touched.

@@ -1,6 +1,7 @@
 //! Carries out the stages of a Dockerfile in folders: what it copies is copied, and what it runs is run with this machine's tools.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::chown,
     path::{Path, PathBuf},
@@ -21,6 +22,8 @@ pub(super) struct Workshop {
     pub(super) folder: PathBuf,
     pub(super) checkout: PathBuf,
     pub(super) context: Context,
+    /// What is given for the build arguments, by name.
+    pub(super) arguments: BTreeMap<String, String>,
 }
 
 impl Workshop {
@@ -39,6 +42,7 @@ impl Workshop {
         let root = self.folder.join(name(stage));
         let aside = self.folder.join(format!("{}.{KEPT}", name(stage)));
         let mut work_dir = root.clone();
+        let mut arguments = BTreeMap::new();
         for step in &stage.steps {
             if let Step::WorkDir(folder) = step {
                 // A check that was broken off can have left it aside already.
@@ -64,9 +68,14 @@ impl Workshop {
                     };
                     self.copy(from.as_deref(), source, &destination, owner.as_deref())?;
                 }
+                Step::Argument { name, default } => {
+                    arguments.insert(name, self.arguments.get(name).unwrap_or(default));
+                }
                 Step::Run(command) => {
                     let mut shell = Command::new("sh");
-                    shell.args(["-c", command]).current_dir(&work_dir);
+                    shell.args(["-c", command]).current_dir(&work_dir).envs(&arguments);
+                    // The checkout around it is not there for an engine.
+                    shell.env("GIT_CEILING_DIRECTORIES", &self.folder);
                     process::run(&mut shell).with_context(|| format!("RUN {command}"))?;
                 }
             }
@@ -146,8 +155,9 @@ mod tests {
             fs::write(checkout.join(name), text).expect("is written");
         }
         let context = Context { paths: vec!["src".into()] };
+        let arguments = [("GIVEN".to_owned(), "given".to_owned())].into();
         (
-            Workshop { folder: folder.join("stages"), checkout, context },
+            Workshop { folder: folder.join("stages"), checkout, context, arguments },
             dockerfile::parse(dockerfile).expect("is known"),
         )
     }
@@ -165,6 +175,18 @@ mod tests {
             let read = |name: &str| fs::read_to_string(root.join(name)).expect("is there");
             assert_eq!((read("bin/p").as_str(), read("list").as_str()), (program, list), "no secret, no leftovers");
         }
+    }
+
+    #[test]
+    fn arguments_are_what_is_given_or_else_their_default() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "FROM a AS b\nRUN echo \"${GIVEN-none}\" >out\nARG GIVEN=default\nARG OTHER=default\nRUN echo \"$GIVEN $OTHER\" >>out\n\
+                    FROM scratch\nRUN echo \"${GIVEN-none}\" >out\n";
+        let (workshop, stages) = workshop(folder.path(), text);
+        let root = workshop.carry_out(&stages).expect("is carried out");
+        let read = |path: PathBuf| fs::read_to_string(path).expect("is there");
+        assert_eq!(read(workshop.folder.join("b/out")), "none\ngiven default\n");
+        assert_eq!(read(root.join("out")), "none\n", "each stage names what it wants");
     }
 
     #[test]

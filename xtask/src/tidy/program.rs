@@ -2,8 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     path::Path,
     time::Duration,
 };
@@ -12,7 +11,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 use trading_app::{App, Error, config::Settings};
 
-use crate::checkout;
+use crate::{checkout, http};
 
 /// What others rely on, and prose, dashboards and alerts name.
 pub(super) struct Program {
@@ -48,12 +47,9 @@ fn path(path: &Path) -> anyhow::Result<&str> {
 }
 
 fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: tidy\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let body = answer.strip_prefix("HTTP/1.1 200").and_then(|answer| answer.split_once("\r\n\r\n"));
-    Ok(body.with_context(|| format!("{path} is not answered well: {answer}"))?.1.to_owned())
+    let (status, body) = http::get(address, path)?;
+    anyhow::ensure!(status == 200, "{path} is not answered well: {status} {body}");
+    Ok(body)
 }
 
 fn index(body: &str) -> anyhow::Result<BTreeSet<String>> {

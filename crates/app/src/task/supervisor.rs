@@ -31,6 +31,9 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How long dropping waits for the tasks.
 const DROP_LIMIT: Duration = Duration::from_secs(5);
 
+/// How often each failed.
+pub(crate) const TASK_FAILURES: &str = "task_failures_total";
+
 /// A task that failed, as it is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
@@ -212,6 +215,12 @@ impl Tasks {
     }
 
     pub(crate) fn start(&mut self, handles: &Handles, on_change: &OnChange) -> io::Result<()> {
+        let metrics = handles.metrics();
+        metrics.describe(TASK_FAILURES, "Runs of supervised tasks that failed, panicked or ended early, by task.");
+        for (task, _) in &self.waiting {
+            // A series that is there from the start shows its first failure as an increase.
+            metrics.counter(TASK_FAILURES, &[("task", task.name.as_str())]).increment(0);
+        }
         for (task, shared) in self.waiting.drain(..) {
             let first = task.first_due(Now::read());
             let Task { name, schedule, work, .. } = task;

@@ -95,6 +95,9 @@ fn writes_check(database: Database, recovery: Recovery) -> Check {
 /// Tells how the log fares, and counts what it wrote.
 fn log_check(logging: Weak<Logging>, metrics: &Metrics) -> Check {
     let mut counters = LogCounters::new(metrics);
+    if let Some(logging) = logging.upgrade() {
+        counters.count(&logging.statistics());
+    }
     let mut latest = LogSink::default();
     Check::log_sink(move || {
         // When it ended, so did the whole.
@@ -115,18 +118,17 @@ fn log_check(logging: Weak<Logging>, metrics: &Metrics) -> Check {
 const BACKUP_AGE_MAX: Duration = Duration::from_secs(48 * 3600);
 
 fn backup_check(folder: PathBuf, instance_id: String, metrics: Metrics) -> Check {
-    metrics.describe(
-        "backup_newest_timestamp_seconds",
-        "When the newest proven backup was made; not there while there is none.",
-    );
+    metrics
+        .describe("backup_newest_timestamp_seconds", "When the newest proven backup was made; 0 while there is none.");
+    // There from the start: who has none at all is to be seen as well.
+    metrics.gauge("backup_newest_timestamp_seconds", &[]).set(0.0);
     let ours = move |backup: &Backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
     Check::backup_age(BACKUP_AGE_MAX, move || {
         let newest = Backup::list(&folder)?.into_iter().find(|backup| backup.is_proven() && ours(backup));
         let created_at = newest.map(|backup| backup.created_at);
-        if let Some(at) = created_at {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
-            metrics.gauge("backup_newest_timestamp_seconds", &[]).set(at.timestamp() as f64);
-        }
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
+        let at = created_at.map_or(0.0, |at| at.timestamp() as f64);
+        metrics.gauge("backup_newest_timestamp_seconds", &[]).set(at);
         Ok::<_, Error>(created_at)
     })
 }

@@ -2,13 +2,16 @@
 
 use std::{
     error::Error as StdError,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use log::kv::Value;
 use trading_logging::{Statistics, Tally};
-use trading_monitoring::{Counter, Metrics, Timing};
+use trading_monitoring::{ComponentReport, Counter, Health, Metrics, Status, Timing};
 use trading_resilience::{Classify as _, Event, LogObserver, Observer};
 use trading_storage::{Error, Head};
 
@@ -101,9 +104,7 @@ impl LogCounters {
             let add =
                 |name, total: u64, before| self.metrics.counter(name, &labels).increment(total.saturating_sub(before));
             add("log_lines_total", *lines, lines_before);
-            if *dropped > 0 {
-                add("log_lines_dropped_total", *dropped, dropped_before);
-            }
+            add("log_lines_dropped_total", *dropped, dropped_before);
         }
     }
 
@@ -118,6 +119,37 @@ impl LogCounters {
         for (name, count) in names.into_iter().zip(counts) {
             self.metrics.counter(name, &[]).increment(count);
         }
+    }
+}
+
+const HEALTH_STATUS: &str = "health_status";
+
+/// Has `health_status` say how each component is, to whoever reads the metrics and nothing else.
+pub(crate) fn show_health(health: &Health, metrics: &Metrics) {
+    metrics.describe(HEALTH_STATUS, "How each component is: 1 for the status that it has, 0 for the others.");
+    let gauges = Arc::new(Mutex::new(metrics.clone()));
+    let told = Arc::clone(&gauges);
+    health.observe(move |transition| {
+        let metrics = told.lock().unwrap_or_else(PoisonError::into_inner);
+        set_status(&metrics, &transition.component, transition.to);
+    });
+    // What changes meanwhile waits, so that what was before does not come after it.
+    let metrics = gauges.lock().unwrap_or_else(PoisonError::into_inner);
+    for component in health.report().components {
+        set_status(&metrics, &component.name, status_told(&component));
+    }
+}
+
+/// The status that changes are told against: that what was not looked at yet begins well is told to nobody.
+fn status_told(component: &ComponentReport) -> Status {
+    if component.duration.is_none() { Status::Healthy } else { component.status }
+}
+
+/// One series for each status, the form that OpenMetrics calls a set of states: each is there from the start.
+fn set_status(metrics: &Metrics, component: &str, now: Status) {
+    for status in [Status::Healthy, Status::Degraded, Status::Unhealthy, Status::Unknown] {
+        let labels = [("component", component), ("status", status.as_str())];
+        metrics.gauge(HEALTH_STATUS, &labels).set(f64::from(u8::from(status == now)));
     }
 }
 
@@ -163,5 +195,65 @@ impl Observer for RetryObserver {
             _ => {}
         }
         LogObserver.observe(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Instant};
+
+    use trading_monitoring::{Check, Outcome};
+
+    use super::*;
+
+    /// Longer than anything here takes.
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn status(metrics: &Metrics, component: &str) -> String {
+        let page = metrics.prometheus();
+        let start = format!("{HEALTH_STATUS}{{component=\"{component}\",status=\"");
+        let lines: Vec<_> = page.lines().filter_map(|line| line.strip_prefix(&start)).collect();
+        assert_eq!(lines.len(), 4, "{page}");
+        lines.iter().filter_map(|line| line.strip_suffix("\"} 1")).collect::<Vec<_>>().join(" and ")
+    }
+
+    #[track_caller]
+    fn becomes(metrics: &Metrics, component: &str, expected: &str) {
+        let deadline = Instant::now() + LONG;
+        while status(metrics, component) != expected {
+            assert!(Instant::now() < deadline, "{component} is {}", status(metrics, component));
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn how_each_component_is_can_be_scraped() {
+        let (release, held) = mpsc::channel::<()>();
+        let (release_late, held_late) = mpsc::channel::<()>();
+        let hangs = move || Outcome::healthy(format!("{:?}", held.recv()));
+        let late = move || Outcome::healthy(format!("{:?}", held_late.recv()));
+        let health = Health::start([
+            Check::new("well", || Outcome::healthy("")),
+            Check::new("slow", || Outcome::degraded("")),
+            Check::new("hangs", hangs).timeout(Duration::from_millis(20)).every(Duration::from_millis(20)),
+            Check::new("late", late).timeout(LONG).initially(Status::Unhealthy),
+        ])
+        .expect("starts");
+        let until = Instant::now() + LONG;
+        let told = || health.transitions().iter().any(|change| change.component == "slow");
+        while !told() {
+            assert!(Instant::now() < until);
+            std::thread::yield_now();
+        }
+        let metrics = Metrics::default();
+        show_health(&health, &metrics);
+        assert_eq!(status(&metrics, "well"), "healthy");
+        assert_eq!(status(&metrics, "slow"), "degraded", "that was told before");
+        assert_eq!(status(&metrics, "late"), "healthy", "it has time yet");
+        becomes(&metrics, "hangs", "unhealthy");
+        drop((release, release_late));
+        becomes(&metrics, "hangs", "healthy");
+        assert_eq!(status(&metrics, "late"), "healthy");
+        assert!(health.shutdown(LONG).is_empty());
     }
 }

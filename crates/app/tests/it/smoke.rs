@@ -68,6 +68,28 @@ fn it_starts_in_an_empty_project_answers_and_stops() {
     assert!(trades > 100 && counts.positions > 0 && counts.performance_days > 1_000, "{counts:?}");
 }
 
+/// A series that is born with its first event shows no increase, so that no alert would fire.
+#[test]
+fn what_alerts_ask_for_is_there_from_the_start() {
+    let folder = project();
+    let running = Running::start(folder.path(), &[]);
+    let metrics = running.get("/metrics").2;
+    for series in [
+        "health_status{component=\"database\",status=\"healthy\"} 1",
+        "health_status{component=\"backup\",status=\"unhealthy\"} 0",
+        "log_lines_dropped_total{component=\"trading\",level=\"WARN\"} 0",
+        "log_lines_dropped_total{component=\"trading_automation\",level=\"INFO\"} 0",
+        "log_write_errors_total 0",
+        "database_reopened_total{success=\"false\"} 0",
+        "backup_newest_timestamp_seconds 0",
+    ] {
+        assert!(metrics.contains(&format!("\n{series}\n")), "{series} in {metrics}");
+    }
+    for task in ["agents", "anchoring", "checkpoint", "backup", "backup_proof", "recovery"] {
+        assert!(metrics.contains(&format!("\ntask_failures_total{{task=\"{task}\"}} 0\n")), "{task} in {metrics}");
+    }
+}
+
 #[test]
 fn a_second_start_keeps_the_data_and_adds_none() {
     let folder = project();

@@ -114,6 +114,12 @@ fn one_that_hangs_is_seen_and_left_behind() {
     let app = builder(&folder).task(task.silent_for_at_most(Duration::from_millis(1))).start().expect("starts");
     let message = becomes(&app, "stuck", Status::Unhealthy);
     assert!(message.starts_with("hangs: no sign of life for "), "{message}");
+    let series = "\nhealth_status{component=\"stuck\",status=\"unhealthy\"} 1\n";
+    let deadline = Instant::now() + LONG;
+    while !app.metrics().prometheus().contains(series) {
+        assert!(Instant::now() < deadline, "{}", app.metrics().prometheus());
+        std::thread::yield_now();
+    }
     let stopped = app.shutdown(Duration::from_millis(500));
     assert_eq!(stopped.tasks_left, ["stuck"]);
     drop(release);
@@ -221,5 +227,7 @@ fn control_a_thread_that_nobody_supervises_dies_unseen() {
     assert!(thread.join().is_err());
     let report = app.health().report();
     assert!(report.components.iter().all(|component| component.status != Status::Unhealthy), "{report:?}");
-    assert!(!app.metrics().prometheus().contains("\ntask_failures_total"));
+    let metrics = app.metrics().prometheus();
+    let failures: Vec<_> = metrics.lines().filter(|line| line.starts_with("task_failures_total{")).collect();
+    assert!(!failures.is_empty() && failures.iter().all(|line| line.ends_with(" 0")), "{failures:?}");
 }
