@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        PoisonError, RwLock, RwLockReadGuard,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -27,7 +27,7 @@ const HIDDEN: &str = "[redacted]";
 pub(crate) struct Known {
     /// Whether there is one at all: the most common case costs no lock.
     any: AtomicBool,
-    values: RwLock<Values>,
+    values: RwLock<Arc<Values>>,
 }
 
 impl Known {
@@ -44,14 +44,15 @@ impl Known {
         let Ok(search) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms) else {
             return false;
         };
-        *values = Values { forms, search: Some(search) };
+        *values = Arc::new(Values { forms, search: Some(search) });
         self.any.store(true, Ordering::Release);
         true
     }
 
-    pub(crate) fn values(&self) -> Option<RwLockReadGuard<'_, Values>> {
+    /// Those of now, which are looked for without the lock: what is rendered may log, or have another value hidden.
+    pub(crate) fn values(&self) -> Option<Arc<Values>> {
         let any = self.any.load(Ordering::Acquire);
-        any.then(|| self.values.read().unwrap_or_else(PoisonError::into_inner))
+        any.then(|| Arc::clone(&self.values.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
