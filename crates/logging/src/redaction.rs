@@ -1,11 +1,15 @@
 //! What is never written: fields by their names, and values that the program registered.
 
+mod assigned;
 mod known;
 
 pub(crate) use self::known::{Known, Values};
 
 /// What stands in the place of a secret field.
 pub(crate) const REDACTED: &str = "\"[redacted]\"";
+
+/// What stands in the place of a secret within a text.
+const HIDDEN: &str = "[redacted]";
 
 /// The names of secret fields: those that are known, and those of the options.
 #[derive(Debug)]

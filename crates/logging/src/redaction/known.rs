@@ -10,7 +10,7 @@ use std::{
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::REDACTED;
+use super::{HIDDEN, REDACTED};
 use crate::line::{self, CUT};
 
 /// The shortest value that is hidden: ordinary text is full of shorter ones. Arbitrary.
@@ -18,9 +18,6 @@ const VALUE_BYTES_MIN: usize = 4;
 
 /// The longest value that is hidden: private keys are shorter. Bounds the memory for searching.
 const VALUE_BYTES_MAX: usize = 4_096;
-
-/// What stands in the place of a secret within a text.
-const HIDDEN: &str = "[redacted]";
 
 /// The values, which grow while the program runs.
 #[derive(Debug, Default)]
