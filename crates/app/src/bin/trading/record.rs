@@ -124,13 +124,12 @@ fn imported(report: &ImportReport) -> String {
     ));
     let kept: u64 = parts(report).iter().map(|(_, counts)| counts.kept).sum();
     if kept > 0 {
-        note(format!("{kept} rows stayed as the record has them, which is newer; the sums are those of the database read"));
+        note(format!(
+            "{kept} rows stayed as the record has them, which is newer; the sums are those of the database read"
+        ));
     }
     if report.values_rounded > 0 {
-        note(format!(
-            "{} values had more decimals than the record has and were rounded",
-            report.values_rounded
-        ));
+        note(format!("{} values had more decimals than the record has and were rounded", report.values_rounded));
     }
     if report.times_ambiguous > 0 {
         note(format!("{} times are there twice in their zone; the first was taken", report.times_ambiguous));
