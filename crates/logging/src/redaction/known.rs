@@ -35,7 +35,9 @@ impl Known {
         }
         let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
         let mut forms = values.forms.clone();
-        forms.extend(line::escaped(value));
+        for form in [value.to_owned(), debugged(value), percent_encoded(value, false), percent_encoded(value, true)] {
+            forms.extend(line::escaped(&form));
+        }
         forms.sort_unstable();
         forms.dedup();
         let Ok(search) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms) else {
@@ -95,6 +97,29 @@ impl Values {
         }
         piece
     }
+}
+
+/// As `{:?}` writes it, without the quotes.
+fn debugged(value: &str) -> String {
+    let quoted = format!("{value:?}");
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
+}
+
+/// As it stands in the query of a URL, or in a form, where a space is a plus.
+fn percent_encoded(value: &str, is_form: bool) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b' ' if is_form => out.push('+'),
+            _ => {
+                out.push('%');
+                let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or_default());
+                out.extend(digits.map(|digit| digit.to_ascii_uppercase()));
+            }
+        }
+    }
+    out
 }
 
 /// Whether a scalar stands without quotes, so that a part of it cannot be replaced by text.

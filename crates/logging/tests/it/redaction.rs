@@ -166,6 +166,44 @@ fn known_values_are_hidden_wherever_they_stand() {
 }
 
 #[test]
+fn known_values_are_hidden_as_debug_and_as_urls_write_them() {
+    let secret = "p\"w\\d4 x/y+z=ü'\n";
+    let encoded = "p%22w%5Cd4%20x%2Fy%2Bz%3D%C3%BC%27%0A";
+    for hidden in [true, false] {
+        let stage = Stage::new();
+        let (logging, logger) = stage.start(Options { console: Console::Text, ..stage.options() });
+        if hidden {
+            assert!(logging.hide(secret));
+        }
+        let form = encoded.replace("%20", "+");
+        let texts =
+            [format!("{secret:?}"), format!("{:?}", Some(secret)), format!("?a={encoded}&"), format!("?a={form}&")];
+        for text in &texts {
+            say_with(&*logger, Level::Info, "app", text, &[("text", Value::from(text.as_str()))]);
+        }
+        say_with(&*logger, Level::Info, "app", "m", &[("text", Value::from_debug(&Some(secret)))]);
+        assert!(logging.flush());
+        let written = stage.read("trading_automation.log") + &stage.console.text();
+        // The control: without protection, they stand there.
+        assert_eq!(written.contains("[redacted]"), hidden, "{written}");
+        for part in ["d4", "x%2Fy", "y+z"] {
+            assert_eq!(written.contains(part), !hidden, "{part}: {written}");
+        }
+    }
+}
+
+#[test]
+fn a_known_value_in_the_name_of_a_thread_is_hidden() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.builder(stage.options()).secret("canary").build().unwrap();
+    let named = thread::Builder::new().name("of canary 7".into());
+    named.spawn(move || (0..2).for_each(|_| say(&*logger, Level::Info, "app", "m"))).unwrap().join().unwrap();
+    assert!(logging.flush());
+    let written = stage.read("trading_automation.log");
+    assert_eq!(written.matches(r#""thread":"of [redacted] 7""#).count(), 2, "{written}");
+}
+
+#[test]
 fn a_secret_that_looks_like_a_part_of_a_line_breaks_none() {
     let stage = Stage::new();
     let (logging, logger) = stage.start(stage.options());
