@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     sync::{Arc, mpsc},
     thread,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use log::Log;
@@ -24,6 +24,12 @@ use crate::{
     statistics::Counters,
     writer::Writer,
 };
+
+/// The most that may wait: room for it is taken at once, twice. Arbitrary.
+const QUEUE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// How seldom the files are looked at, at least: the writer would do nothing else. Arbitrary.
+const LOOK_EVERY_MIN: Duration = Duration::from_millis(1);
 
 /// Logging that has not started. Made by [`Logging::builder`].
 #[must_use = "nothing is logged before `install` or `build`"]
@@ -232,9 +238,14 @@ fn check(options: &Options) -> Result<(), Error> {
     if options.queue_lines == 0 {
         return Err(Error::Option { option: "queue_lines", found: "0".into(), rule: "at least 1" });
     }
-    if options.queue_bytes < LINE_BYTES_MAX {
+    if !(LINE_BYTES_MAX..=QUEUE_BYTES_MAX).contains(&options.queue_bytes) {
         let found = options.queue_bytes.to_string();
-        return Err(Error::Option { option: "queue_bytes", found, rule: "at least 65536, the longest line" });
+        let rule = "at least 65536, the longest line, and at most 1073741824";
+        return Err(Error::Option { option: "queue_bytes", found, rule });
+    }
+    if options.look_every < LOOK_EVERY_MIN {
+        let found = format!("{:?}", options.look_every);
+        return Err(Error::Option { option: "look_every", found, rule: "at least 1 ms" });
     }
     if let Some(found) =
         options.rotate_bytes.filter(|bytes| usize::try_from(*bytes).is_ok_and(|it| it < LINE_BYTES_MAX))

@@ -1,6 +1,9 @@
 //! Which component a line belongs to, and so which file beside the main one, and which level holds for it.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use log::{Level, LevelFilter, Record, kv::Key};
 
@@ -22,6 +25,8 @@ pub(crate) struct Components {
     /// The least and the most of these: most lines need no more.
     lowest: AtomicUsize,
     highest: AtomicUsize,
+    /// Held while a level is set: two at once could leave what neither of them wants as the most.
+    setting: Mutex<()>,
 }
 
 impl Components {
@@ -45,10 +50,11 @@ impl Components {
             levels: names.iter().map(|_| ()).chain([()]).map(|()| number(options.level).into()).collect(),
             lowest: number(options.level).into(),
             highest: number(options.level).into(),
+            setting: Mutex::default(),
             names,
         };
         for (name, level) in &options.levels {
-            components.set_level(name, *level)?;
+            components.set_level(name, *level, |_highest| {})?;
         }
         Ok(components)
     }
@@ -115,15 +121,23 @@ impl Components {
         self.slots().zip(&self.levels).map(|(name, level)| (name, filter(level.load(Relaxed))))
     }
 
-    pub(crate) fn set_level(&self, name: &str, level: LevelFilter) -> Result<(), Error> {
+    /// Sets a level, and tells the most detailed one before another can be set.
+    pub(crate) fn set_level(
+        &self,
+        name: &str,
+        level: LevelFilter,
+        tell: impl FnOnce(LevelFilter),
+    ) -> Result<(), Error> {
         let slot = self.slots().position(|slot| slot == name);
         let Some(of_name) = slot.and_then(|slot| self.levels.get(slot)) else {
             return Err(Error::UnknownComponent { name: name.to_owned() });
         };
+        let _setting = self.setting.lock().unwrap_or_else(PoisonError::into_inner);
         of_name.store(number(level), Relaxed);
         let numbers = || self.levels.iter().map(|level| level.load(Relaxed));
         self.lowest.store(numbers().min().unwrap_or(0), Relaxed);
         self.highest.store(numbers().max().unwrap_or(0), Relaxed);
+        tell(self.highest());
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! What belongs together, told by an id on every line.
 
 use std::{cell::RefCell, fmt, marker::PhantomData, sync::Arc};
+#[cfg(feature = "tokio")]
+use std::{pin::Pin, task::Poll};
 
 thread_local! {
     static CURRENT: RefCell<Option<Correlation>> = const { RefCell::new(None) };
@@ -57,14 +59,16 @@ impl Correlation {
 
 #[cfg(feature = "tokio")]
 impl Correlation {
-    /// Marks the lines that a future logs, on whatever threads it is polled, and no others.
+    /// Marks the lines that a future logs, on whatever threads it is polled, and no others; those of its drop too, if it is
+    /// dropped before its end.
     ///
     /// What it spawns is not marked: use [`spawn`](Self::spawn) for that.
     pub async fn scope_async<F: Future>(self, work: F) -> F::Output {
-        let mut work = std::pin::pin!(work);
+        let mut scoped = Scoped { correlation: &self, work: std::pin::pin!(Some(work)) };
         std::future::poll_fn(|context| {
-            let _entered = self.enter();
-            work.as_mut().poll(context)
+            let _entered = scoped.correlation.enter();
+            // It is there until the end of this function.
+            scoped.work.as_mut().as_pin_mut().map_or(Poll::Pending, |work| work.poll(context))
         })
         .await
     }
@@ -79,6 +83,21 @@ impl Correlation {
         F: Future<Output: Send> + Send + 'static,
     {
         tokio::spawn(self.scope_async(work))
+    }
+}
+
+/// A future that is dropped in its scope.
+#[cfg(feature = "tokio")]
+struct Scoped<'a, F> {
+    correlation: &'a Correlation,
+    work: Pin<&'a mut Option<F>>,
+}
+
+#[cfg(feature = "tokio")]
+impl<F> Drop for Scoped<'_, F> {
+    fn drop(&mut self) {
+        let _entered = self.correlation.enter();
+        self.work.set(None);
     }
 }
 

@@ -50,11 +50,11 @@ impl Logging {
     ///
     /// [`Error::UnknownComponent`], and nothing changed.
     pub fn set_level(&self, component: &str, level: LevelFilter) -> Result<(), Error> {
-        self.shared.format.components.set_level(component, level)?;
-        if self.is_installed {
-            log::set_max_level(self.max_level());
-        }
-        Ok(())
+        self.shared.format.components.set_level(component, level, |highest| {
+            if self.is_installed {
+                log::set_max_level(highest);
+            }
+        })
     }
 
     /// What is logged of each component, in the order of the options, and last of all else (`trading_automation`).

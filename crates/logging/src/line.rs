@@ -94,8 +94,8 @@ pub(crate) struct Format {
 impl Format {
     /// Writes the lines of a record into cleared buffers, and tells its component.
     pub(crate) fn render(&self, at: Time, record: &Record<'_>, lines: &mut Lines) -> Option<usize> {
-        let known = self.known.values();
         let component = self.attempt(at, record, lines, None);
+        let known = self.known.values();
         let Some(values) = known.as_deref() else { return component };
         // Secrets are rare: one look at the whole line is cheap, and only then is each of its parts looked at.
         let shows = |line: &str| values.are_in(line) || line.contains(CUT);

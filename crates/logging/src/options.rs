@@ -52,7 +52,7 @@ pub struct Options {
     /// 80,000 lines a second.
     pub queue_lines: usize,
     /// The bytes that may wait for the writer, and also the bytes that each file may hold back in memory while it
-    /// cannot be written; at least 65,536 (one line). Default: 8 MiB, which is 1 KiB for each line of the queue.
+    /// cannot be written; at least 65,536 (one line), at most 1 GiB. Default: 8 MiB, which is 1 KiB for each line of the queue.
     pub queue_bytes: usize,
     /// How long a line that may not be dropped waits for room in a full queue, before it goes to standard error
     /// instead. Default: 30 s (arbitrary: longer than a disk is slow, shorter than a caller may be stuck for good).
@@ -60,7 +60,7 @@ pub struct Options {
     /// The longest that a line stays in memory. Default: 100 ms.
     pub flush_every: Duration,
     /// How often the files are looked at when nothing is logged: one that was deleted or renamed is made anew, one that
-    /// could not be written is tried again. Default: 1 s.
+    /// could not be written is tried again. At least 1 ms. Default: 1 s.
     pub look_every: Duration,
     /// How long `flush`, `shutdown` and the drop of the handle wait for the writer. Default: 5 s (half of the
     /// ten seconds that container engines leave between SIGTERM and SIGKILL).

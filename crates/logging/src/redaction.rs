@@ -1,11 +1,15 @@
 //! What is never written: fields by their names, and values that the program registered.
 
+mod assigned;
 mod known;
 
 pub(crate) use self::known::{Known, Values};
 
 /// What stands in the place of a secret field.
 pub(crate) const REDACTED: &str = "\"[redacted]\"";
+
+/// What stands in the place of a secret within a text.
+const HIDDEN: &str = "[redacted]";
 
 /// The names of secret fields: those that are known, and those of the options.
 #[derive(Debug)]
@@ -32,41 +36,71 @@ impl FieldNames {
 
 /// Whether a field of this name holds a secret.
 ///
-/// It does if `secret`, `password`, `passwd` or `passphrase` stands anywhere in it, if one of its words is `token` or
-/// `authorization`, or if it ends with the word `key` or the words `key id` (one broker's name for half of its credentials).
-/// Words are parted by anything that is neither letter nor digit, and by camel case: `apiKey` and `X-API-KEY` end with
-/// `key`, `monkey` does not.
+/// It does if `secret`, `password`, `passwd`, `passphrase` or `credential` stands anywhere in it, if one of its words ends with
+/// `token` or is one of a few others (`authorization`, `cookie`, …), or if its last word ends with `key`, or is `id` behind such
+/// a one (one broker's name for half of its credentials). Words are parted by anything that is neither letter nor digit, and by
+/// camel case; digits at their ends do not count. A few words of plain English end with `key` and are none: `monkey`.
 fn is_secret(name: &str) -> bool {
-    const ANYWHERE: [&str; 4] = ["secret", "password", "passwd", "passphrase"];
-    const WORD: [&str; 4] = ["token", "tokens", "authorization", "apikey"];
-    const LAST: [&str; 2] = ["key", "keys"];
+    const ANYWHERE: [&str; 5] = ["secret", "password", "passwd", "passphrase", "credential"];
+    const WORD: [&str; 7] = ["authorization", "apikey", "bearer", "cookie", "cookies", "jwt", "pwd"];
 
     if !may_be_secret(name) {
         return false;
     }
-    let is_one_of = |word: &str, list: &[&str]| list.iter().any(|entry| entry.eq_ignore_ascii_case(word));
     if ANYWHERE.iter().any(|part| contains(name, part)) {
         return true;
     }
     let (mut before, mut last) = ("", "");
     for word in Words(name) {
         let word = word.trim_end_matches(|digit: char| digit.is_ascii_digit());
-        if is_one_of(word, &WORD) {
+        if WORD.iter().any(|entry| entry.eq_ignore_ascii_case(word)) || ends_with(singular(word), "token") {
             return true;
         }
-        (before, last) = (last, word);
+        if !word.is_empty() {
+            (before, last) = (last, word);
+        }
     }
-    is_one_of(last, &LAST) || (is_one_of(last, &["id"]) && is_one_of(before, &LAST))
+    is_key(last) || (last.eq_ignore_ascii_case("id") && is_key(before))
 }
 
-/// Whether a name has three letters in a row that one of the words begins with: few have, and only these are taken apart.
+/// Whether a word ends with `key` and is not one of those that only rhyme with it.
+fn is_key(word: &str) -> bool {
+    const PLAIN: [&str; 12] = [
+        "monkey", "turkey", "donkey", "hockey", "jockey", "whiskey", "lackey", "flunkey", "malarkey", "turnkey",
+        "hotkey", "latchkey",
+    ];
+    let word = singular(word);
+    ends_with(word, "key") && !PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(word))
+}
+
+fn singular(word: &str) -> &str {
+    word.strip_suffix(['s', 'S']).unwrap_or(word)
+}
+
+fn ends_with(word: &str, end: &str) -> bool {
+    let at = word.len().checked_sub(end.len());
+    at.and_then(|at| word.get(at..)).is_some_and(|rest| rest.eq_ignore_ascii_case(end))
+}
+
+/// Whether a name has three letters in a row that one of the words has: few have, and only these are taken apart.
 fn may_be_secret(name: &str) -> bool {
     const fn letters(three: &[u8; 3]) -> u32 {
         u32::from_be_bytes([0, three[0], three[1], three[2]])
     }
-    const ANY: [u32; 5] = [letters(b"sec"), letters(b"pas"), letters(b"tok"), letters(b"aut"), letters(b"key")];
+    const ANY: [u32; 10] = [
+        letters(b"sec"),
+        letters(b"pas"),
+        letters(b"tok"),
+        letters(b"aut"),
+        letters(b"key"),
+        letters(b"red"),
+        letters(b"bea"),
+        letters(b"coo"),
+        letters(b"jwt"),
+        letters(b"pwd"),
+    ];
     /// The middle letters: most bytes are none of them.
-    const MIDDLES: u32 = 1 << (b'e' & 31) | 1 << (b'a' & 31) | 1 << (b'o' & 31) | 1 << (b'u' & 31);
+    const MIDDLES: u32 = 1 << (b'e' & 31) | 1 << (b'a' & 31) | 1 << (b'o' & 31) | 1 << (b'u' & 31) | 1 << (b'w' & 31);
     name.as_bytes().windows(3).any(|three| match *three {
         [first, middle, last] if MIDDLES >> (middle & 31) & 1 == 1 => {
             ANY.contains(&(u32::from_be_bytes([0, first, middle, last]) | 0x0020_2020))
@@ -144,6 +178,30 @@ mod tests {
             "authorization",
             "Authorization",
             "proxy_authorization",
+            "alpacakey",
+            "ALPACAKEY",
+            "accesskey",
+            "privatekey",
+            "passkey",
+            "api_key_2",
+            "api_keys_10",
+            "APCA_API_KEY_ID_2",
+            "accesskey_id",
+            "authtoken",
+            "apitoken",
+            "APIToken",
+            "refreshtokens",
+            "token_2",
+            "cookie",
+            "Set-Cookie",
+            "session_cookies",
+            "jwt",
+            "pwd",
+            "db_pwd",
+            "credentials",
+            "credential",
+            "awscredentials",
+            "bearer",
         ] {
             check(name, true);
         }
@@ -155,8 +213,20 @@ mod tests {
             "",
             "_",
             "monkey",
+            "Monkeys",
+            "monkey2",
             "turkey",
+            "donkey",
+            "hockey",
+            "jockey",
+            "disc_jockey",
+            "whiskey",
+            "turnkey",
             "keyboard",
+            "bearers",
+            "forbearer",
+            "ordered",
+            "coordinates",
             "key_count",
             "client_order_id",
             "order_id",

@@ -1,11 +1,6 @@
 //! The callers' side: a record becomes whole lines on the thread that logs it, and these go to the queue.
 
-use std::{
-    cell::Cell,
-    fmt,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{cell::Cell, fmt, sync::Arc, time::Duration};
 
 use log::{Log, Metadata, Record};
 
@@ -88,9 +83,7 @@ impl Sink {
         let entry = Entry { json_bytes: lines.json.len(), at, level, component, kept, identity };
         match queue.push(entry, lines) {
             Ok(Taken::Whole) => {}
-            Ok(Taken::Folded) => {
-                counters.folded.fetch_add(1, Relaxed);
-            }
+            Ok(Taken::Folded) => counters.fold_one(format.components.slot(component), level),
             Err(refusal) => {
                 counters.drop_one(format.components.slot(component), level);
                 if kept && refusal != Refusal::Full {

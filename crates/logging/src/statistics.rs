@@ -44,6 +44,8 @@ pub struct Tally {
     pub bytes: u64,
     /// Lines that were dropped.
     pub dropped: u64,
+    /// Lines that were folded into one that says how many they were, and that is itself one of `lines`.
+    pub folded: u64,
 }
 
 impl Statistics {
@@ -64,7 +66,7 @@ pub(crate) struct Counters {
     pub(crate) lines: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) dropped: AtomicU64,
-    pub(crate) folded: AtomicU64,
+    folded: AtomicU64,
     pub(crate) not_shown: AtomicU64,
     pub(crate) errors: AtomicU64,
     pub(crate) panics: AtomicU64,
@@ -77,6 +79,7 @@ struct Row {
     lines: AtomicU64,
     bytes: AtomicU64,
     dropped: AtomicU64,
+    folded: AtomicU64,
 }
 
 impl Counters {
@@ -116,6 +119,14 @@ impl Counters {
         }
     }
 
+    /// Counts a line that another one tells of.
+    pub(crate) fn fold_one(&self, slot: usize, level: Level) {
+        self.folded.fetch_add(1, Relaxed);
+        if let Some(row) = self.row(slot, level) {
+            row.folded.fetch_add(1, Relaxed);
+        }
+    }
+
     pub(crate) fn snapshot(&self, components: &Components) -> Statistics {
         let names = components.slots().flat_map(|name| Level::iter().map(move |level| (name, level)));
         let tally = |((name, level), row): ((&str, Level), &Row)| Tally {
@@ -124,6 +135,7 @@ impl Counters {
             lines: row.lines.load(Relaxed),
             bytes: row.bytes.load(Relaxed),
             dropped: row.dropped.load(Relaxed),
+            folded: row.folded.load(Relaxed),
         };
         Statistics {
             lines_written: self.lines.load(Relaxed),

@@ -12,7 +12,7 @@ use std::{
 use log::kv::Value;
 use trading_logging::{Statistics, Tally};
 use trading_monitoring::{ComponentReport, Counter, Health, Metrics, Status, Timing};
-use trading_resilience::{Classify as _, Event, LogObserver, Observer};
+use trading_resilience::{self as resilience, CallError, Classify, Code, Event, LogObserver, Observer, retry::GaveUp};
 use trading_storage::{Error, Head};
 
 /// Counts commits, and writes the heads of the chain into the log, which is a place outside of the database.
@@ -153,14 +153,61 @@ fn set_status(metrics: &Metrics, component: &str, now: Status) {
     }
 }
 
-/// What a line has of an error beside its text, as fields: of those that have a code.
+/// What a line has of an error beside its text, as fields: of those that have a code, alone, of a guarded call or of a retry
+/// that gave up.
 pub(crate) fn error_fields(error: &(dyn StdError + 'static), field: &mut dyn FnMut(&str, Value<'_>)) {
-    let Some(error) = error.downcast_ref::<trading_resilience::Error>() else { return };
-    field("code", Value::from(error.code().as_str()));
-    field("class", Value::from(error.class().as_str()));
-    for (key, value) in error.context() {
-        field(key, Value::from(value));
+    if let Some(error) = error.downcast_ref::<resilience::Error>() {
+        field("code", Value::from(error.code().as_str()));
+        field("class", Value::from(error.class().as_str()));
+        for (key, value) in error.context() {
+            field(key, Value::from(value));
+        }
+        return;
     }
+    let _told = typed(error, resilience::ApiError::code, field)
+        || typed(error, resilience::TradingError::code, field)
+        || typed(error, resilience::AgentError::code, field)
+        || typed(error, resilience::PositionError::code, field)
+        || typed(error, resilience::SchedulingError::code, field)
+        || typed(error, resilience::ValidationError::code, field)
+        || typed(error, resilience::InvalidTicker::code, field)
+        || typed(error, resilience::DataError::code, field)
+        || typed(error, resilience::ConfigurationError::code, field)
+        || typed(error, resilience::DatabaseError::code, field)
+        || typed(error, resilience::TimedOut::code, field)
+        || typed(error, resilience::Refusal::code, field)
+        || typed(error, resilience::Error::code, field);
+}
+
+/// Tells the code and the class of an error of this type, and of a retry that gave up on one what it did.
+fn typed<E: StdError + Classify + 'static>(
+    error: &(dyn StdError + 'static),
+    code: impl Fn(&E) -> Code,
+    field: &mut dyn FnMut(&str, Value<'_>),
+) -> bool {
+    let of_call = |error: &CallError<E>| match error {
+        CallError::Failed(error) => code(error),
+        CallError::TimedOut(error) => error.code(),
+        CallError::Refused(error) => error.code(),
+    };
+    let (code, class, retry) = if let Some(error) = error.downcast_ref::<E>() {
+        (code(error), error.class(), None)
+    } else if let Some(error) = error.downcast_ref::<CallError<E>>() {
+        (of_call(error), error.class(), None)
+    } else if let Some(gave_up) = error.downcast_ref::<GaveUp<E>>() {
+        (code(&gave_up.source), gave_up.class, Some((&gave_up.operation, gave_up.attempts)))
+    } else if let Some(gave_up) = error.downcast_ref::<GaveUp<CallError<E>>>() {
+        (of_call(&gave_up.source), gave_up.class, Some((&gave_up.operation, gave_up.attempts)))
+    } else {
+        return false;
+    };
+    field("code", Value::from(code.as_str()));
+    field("class", Value::from(class.as_str()));
+    if let Some((operation, attempts)) = retry {
+        field("operation", Value::from(operation.as_str()));
+        field("attempts", Value::from(attempts));
+    }
+    true
 }
 
 /// Counts retries, and logs them as [`LogObserver`] does.
@@ -203,6 +250,7 @@ mod tests {
     use std::{sync::mpsc, time::Instant};
 
     use trading_monitoring::{Check, Outcome};
+    use trading_resilience::{Api, ApiError, Guard, Method, TradingError, retry};
 
     use super::*;
 
@@ -255,5 +303,35 @@ mod tests {
         becomes(&metrics, "hangs", "healthy");
         assert_eq!(status(&metrics, "late"), "healthy");
         assert!(health.shutdown(LONG).is_empty());
+    }
+
+    fn told(error: &(dyn StdError + 'static)) -> String {
+        let mut told = Vec::new();
+        error_fields(error, &mut |name, value| told.push(format!("{name}={value}")));
+        told.join(" ")
+    }
+
+    fn refused() -> ApiError {
+        ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", 403)
+    }
+
+    #[test]
+    fn errors_of_each_kind_and_what_wraps_them_tell_code_and_class() {
+        let code = refused().code().as_str();
+        let class = refused().class().as_str();
+        let of_api = format!("code={code} class={class}");
+        assert_eq!(told(&refused()), of_api);
+        assert_eq!(told(&CallError::Failed(refused())), of_api);
+        assert_eq!(told(&resilience::Error::from(refused()).with("agent_id", "p")), format!("{of_api} agent_id=p"));
+        let closed = TradingError::MarketClosed { next_open: None };
+        assert!(told(&closed).starts_with("code=TRADING_MARKET_CLOSED class="));
+
+        let once = retry::Policy { attempts_max: 1, ..retry::API };
+        let gave_up = once.run("place order", |_| Err::<(), _>(refused())).expect_err("it fails");
+        assert_eq!(told(&gave_up), format!("{of_api} operation=place order attempts=1"));
+        let gave_up = Guard::new(once).run("place order", |_| Err::<(), _>(refused())).expect_err("it fails");
+        assert_eq!(told(&gave_up), format!("{of_api} operation=place order attempts=1"));
+
+        assert_eq!(told(&std::fmt::Error), "");
     }
 }

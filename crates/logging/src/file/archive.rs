@@ -64,12 +64,16 @@ pub(super) fn set_aside(folder: &Path, name: &str, active: &Path, day: NaiveDate
 
 /// Deletes the dated files of these names that are too old, by the date in their names, and then the oldest until all files
 /// of these names take no more than they may. What cannot be deleted is told, and does not keep the others.
+///
+/// The age is counted from the day after the newest dated file's at most: a clock that is far ahead for a moment would let
+/// nothing stay.
 pub(crate) fn prune(folder: &Path, names: &[String], today: NaiveDate, retention: Retention) -> Vec<Failure> {
-    let oldest = today.checked_sub_days(Days::new(retention.days.into()));
     let mut failures = Vec::new();
     let mut files = list(folder, names, &mut failures);
     // Those of the same age by name, so that the same ones go each time.
     files.sort();
+    let next = files.last().and_then(|(newest, ..)| newest.day.succ_opt());
+    let oldest = next.map_or(today, |next| today.min(next)).checked_sub_days(Days::new(retention.days.into()));
     let active = names.iter().filter_map(|name| fs::metadata(folder.join(format!("{name}.log"))).ok());
     let active: u64 = active.map(|metadata| metadata.len()).sum();
     let mut total = files.iter().map(|(.., bytes)| bytes).sum::<u64>().saturating_add(active);

@@ -144,13 +144,17 @@ impl Attempt<'_> {
         }
         let before = self.out.len();
         value::write(self.out, value, self.value_bytes_max);
+        let error = value.to_borrowed_error();
+        if error.is_some() {
+            self.format.secret_fields.hide_assigned(self.out, before);
+        }
         if name == "component" {
             let written = self.out.get(before..).unwrap_or_default();
             self.named = self.format.components.named(written.trim_matches('"'));
         }
         hide(self.hidden, self.out, before);
         if let Some(fields) = &self.format.error_fields
-            && let Some(error) = value.to_borrowed_error()
+            && let Some(error) = error
         {
             let mut told = false;
             for error in value::causes(error) {

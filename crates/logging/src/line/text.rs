@@ -101,6 +101,9 @@ impl Fields<'_> {
             self.out.push_str(REDACTED);
         } else {
             value::write(self.out, value, VALUE_BYTES_MAX);
+            if value.to_borrowed_error().is_some() {
+                self.format.secret_fields.hide_assigned(self.out, before);
+            }
             hide(self.hidden, self.out, before);
         }
         unquote(self.out, before);

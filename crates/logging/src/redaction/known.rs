@@ -3,14 +3,14 @@
 use std::{
     fmt,
     sync::{
-        PoisonError, RwLock, RwLockReadGuard,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::REDACTED;
+use super::{HIDDEN, REDACTED};
 use crate::line::{self, CUT};
 
 /// The shortest value that is hidden: ordinary text is full of shorter ones. Arbitrary.
@@ -19,15 +19,12 @@ const VALUE_BYTES_MIN: usize = 4;
 /// The longest value that is hidden: private keys are shorter. Bounds the memory for searching.
 const VALUE_BYTES_MAX: usize = 4_096;
 
-/// What stands in the place of a secret within a text.
-const HIDDEN: &str = "[redacted]";
-
 /// The values, which grow while the program runs.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// Whether there is one at all: the most common case costs no lock.
     any: AtomicBool,
-    values: RwLock<Values>,
+    values: RwLock<Arc<Values>>,
 }
 
 impl Known {
@@ -38,20 +35,23 @@ impl Known {
         }
         let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
         let mut forms = values.forms.clone();
-        forms.extend(line::escaped(value));
+        for form in [value.to_owned(), debugged(value), percent_encoded(value, false), percent_encoded(value, true)] {
+            forms.extend(line::escaped(&form));
+        }
         forms.sort_unstable();
         forms.dedup();
         let Ok(search) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms) else {
             return false;
         };
-        *values = Values { forms, search: Some(search) };
+        *values = Arc::new(Values { forms, search: Some(search) });
         self.any.store(true, Ordering::Release);
         true
     }
 
-    pub(crate) fn values(&self) -> Option<RwLockReadGuard<'_, Values>> {
+    /// Those of now, which are looked for without the lock: what is rendered may log, or have another value hidden.
+    pub(crate) fn values(&self) -> Option<Arc<Values>> {
         let any = self.any.load(Ordering::Acquire);
-        any.then(|| self.values.read().unwrap_or_else(PoisonError::into_inner))
+        any.then(|| Arc::clone(&self.values.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -97,6 +97,29 @@ impl Values {
         }
         piece
     }
+}
+
+/// As `{:?}` writes it, without the quotes.
+fn debugged(value: &str) -> String {
+    let quoted = format!("{value:?}");
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
+}
+
+/// As it stands in the query of a URL, or in a form, where a space is a plus.
+fn percent_encoded(value: &str, is_form: bool) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b' ' if is_form => out.push('+'),
+            _ => {
+                out.push('%');
+                let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or_default());
+                out.extend(digits.map(|digit| digit.to_ascii_uppercase()));
+            }
+        }
+    }
+    out
 }
 
 /// Whether a scalar stands without quotes, so that a part of it cannot be replaced by text.

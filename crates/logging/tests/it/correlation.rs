@@ -127,3 +127,33 @@ fn a_future_bears_its_id_on_whatever_thread_it_is_polled() {
         assert_eq!(message.split_once(' ').map(|(task, _)| task), id.as_deref());
     }
 }
+
+#[cfg(feature = "tokio")]
+#[test]
+fn a_future_that_is_cancelled_is_dropped_in_its_scope() {
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
+
+    struct LogsItsEnd<'a>(&'a dyn Log);
+    impl Drop for LogsItsEnd<'_> {
+        fn drop(&mut self) {
+            say(self.0, Level::Info, "app", "dropped");
+        }
+    }
+
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(stage.options());
+    {
+        let guard = LogsItsEnd(&*logger);
+        let mut work = pin!(Correlation::new("order-7").scope_async(async {
+            let _guard = guard;
+            std::future::pending::<()>().await;
+        }));
+        assert!(work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!(Correlation::current(), None);
+    assert!(logging.flush());
+    assert_eq!(ids(&stage), [Some("order-7".into())]);
+}

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use log::{Level, Log, kv::Value};
-use trading_logging::{ErrorFields, Logging};
+use trading_logging::{Console, ErrorFields, Logging, Options};
 
 use crate::stage::{Stage, line, say_with};
 
@@ -76,6 +76,46 @@ fn an_error_keeps_its_code_and_context_as_fields_of_their_own() {
 fn what_is_no_such_error_is_as_ever() {
     check(&[("error", Value::from_dyn_error(&fmt::Error))], &format!(r#","error":"{}""#, fmt::Error));
     check(&[("error", Value::from("text")), ("n", Value::from(1))], r#","error":"text","n":1"#);
+}
+
+/// As the errors of HTTP clients do.
+#[derive(Debug)]
+struct TellsItsAddress;
+
+impl fmt::Display for TellsItsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no answer from https://q/?apikey=canary&day=1 with {\"token\":\"canary\"}")
+    }
+}
+
+impl Error for TellsItsAddress {}
+
+#[derive(Debug)]
+struct Caused(TellsItsAddress);
+
+impl fmt::Display for Caused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no quote")
+    }
+}
+
+impl Error for Caused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[test]
+fn what_an_error_or_its_cause_tells_of_secrets_is_hidden() {
+    let stage = Stage::new();
+    let options = Options { console: Console::Text, ..stage.options() };
+    let (logging, logger) = stage.builder(options).build().expect("options that work");
+    say_with(&*logger, Level::Warn, "app", "m", &[("error", Value::from_dyn_error(&Caused(TellsItsAddress)))]);
+    assert!(logging.flush());
+    let told = "no quote: no answer from https://q/?apikey=[redacted]&day=1 with {\\\"token\\\":\\\"[redacted]\\\"}";
+    let expected = format!(",\"error\":\"{told}\"");
+    assert_eq!(stage.read("trading_automation.log"), line(Level::Warn, "app", "m", &expected));
+    assert_eq!(stage.console.text(), format!("05:06:07.089Z WARN  app  m  error=\"{told}\"\n"));
 }
 
 #[test]

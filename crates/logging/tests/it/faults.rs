@@ -40,6 +40,12 @@ fn options_can_be_tried_out_and_leave_nothing() {
     assert!(matches!(refused, Err(Error::CreateFolder { .. })), "{refused:?}");
     let refused = Options { queue_lines: 0, ..Options::at(stage.path("new")) }.check();
     assert!(matches!(refused, Err(Error::Option { .. })), "{refused:?}");
+    for queue_bytes in [65_535, (1 << 30) + 1, usize::MAX] {
+        let refused = Options { queue_bytes, ..Options::at(stage.path("new")) }.check();
+        assert!(matches!(refused, Err(Error::Option { option: "queue_bytes", .. })), "{refused:?}");
+    }
+    let refused = Options { look_every: Duration::ZERO, ..Options::at(stage.path("new")) }.check();
+    assert!(matches!(refused, Err(Error::Option { option: "look_every", .. })), "{refused:?}");
     assert_eq!(stage.files(), ["occupied"]);
 }
 

@@ -1,5 +1,7 @@
 //! How much is logged of which component, from the start and while running.
 
+use std::{sync::Barrier, thread};
+
 use log::{Level, LevelFilter, Log, Metadata, kv::Value};
 use trading_logging::{Error, Options};
 
@@ -111,4 +113,29 @@ fn a_component_that_is_not_there_is_an_error_and_changes_nothing() {
     let error = stage.builder(options).build().map(drop).unwrap_err();
     assert_eq!(error.to_string(), text);
     assert!(!stage.path("").exists());
+}
+
+#[test]
+fn levels_that_two_threads_set_at_once_leave_the_most_detailed_of_both() {
+    const ROUNDS: u32 = 20_000;
+    let stage = Stage::new();
+    let (logging, _logger) = stage.start(stage.options());
+    let together = Barrier::new(2);
+    let set = |component: &str, before: LevelFilter, level: LevelFilter| {
+        let mut wrong = 0;
+        for _ in 0..ROUNDS {
+            logging.set_level(component, before).unwrap();
+            together.wait();
+            logging.set_level(component, level).unwrap();
+            together.wait();
+            wrong += u32::from(logging.max_level() != LevelFilter::Trace);
+            together.wait();
+        }
+        wrong
+    };
+    let wrong = thread::scope(|scope| {
+        let other = scope.spawn(|| set("agents", LevelFilter::Debug, LevelFilter::Warn));
+        set("api", LevelFilter::Info, LevelFilter::Trace) + other.join().unwrap()
+    });
+    assert_eq!(wrong, 0);
 }

@@ -1,9 +1,79 @@
 //! Secrets reach neither the files nor the console.
 
+use std::{
+    fmt,
+    sync::{Arc, mpsc::channel},
+    thread,
+    time::Duration,
+};
+
 use log::{Level, Record, kv::Value};
 use trading_logging::{Console, Options};
 
 use crate::stage::{Stage, line, say, say_with};
+
+/// Longer than a line takes on a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+
+/// What does something while it is displayed, and shows what it is told to.
+struct Acts<F>(F);
+
+impl<F: Fn() -> &'static str> fmt::Display for Acts<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str((self.0)())
+    }
+}
+
+#[test]
+fn what_is_displayed_may_have_a_value_hidden() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.builder(stage.options()).secret("something-else").build().unwrap();
+    let logging = Arc::new(logging);
+    let (ended, end) = channel();
+    let hiding = Arc::clone(&logging);
+    thread::spawn(move || {
+        let text = Acts(|| if hiding.hide("canary") { "learnt canary" } else { "cannot be hidden" });
+        log::info!(logger: &*logger, "{text}");
+        log::info!(logger: &*logger, "then canary");
+        ended.send(()).expect("the test waits");
+    });
+    end.recv_timeout(LONG).expect("nothing waits for itself");
+    assert!(logging.flush());
+    assert_eq!(stage.messages("trading_automation.log"), ["learnt [redacted]", "then [redacted]"]);
+}
+
+#[test]
+fn what_is_displayed_may_log_while_another_thread_has_a_value_hidden() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.builder(stage.options()).secret("something-else").build().unwrap();
+    let (logging, logger) = (Arc::new(logging), Arc::<dyn log::Log>::from(logger));
+    let (ended, end) = channel();
+    let (hiding, outer) = (Arc::clone(&logging), Arc::clone(&logger));
+    thread::spawn(move || {
+        let text = Acts(|| {
+            let (begun, beginning) = channel();
+            let (hiding, hidden) = (Arc::clone(&hiding), ended.clone());
+            thread::spawn(move || {
+                begun.send(()).expect("the line waits");
+                assert!(hiding.hide("canary"));
+                hidden.send(()).expect("the test waits");
+            });
+            beginning.recv().expect("the thread begins");
+            // Until the other waits for a lock, if there is one to wait for; it is done else.
+            (0..1_000).for_each(|_| thread::yield_now());
+            log::info!(logger: &*logger, "inner");
+            "outer something-else"
+        });
+        log::info!(logger: &*outer, "{text}");
+        ended.send(()).expect("the test waits");
+    });
+    // It is displayed once more, to look for the secret in each part.
+    for _ in ["hidden", "hidden", "logged"] {
+        end.recv_timeout(LONG).expect("neither waits for the other");
+    }
+    assert!(logging.flush());
+    assert_eq!(stage.messages("trading_automation.log"), ["inner", "inner", "outer [redacted]"]);
+}
 
 #[test]
 fn secrets_are_redacted_by_name_and_the_rest_is_not() {
@@ -93,6 +163,44 @@ fn known_values_are_hidden_wherever_they_stand() {
          escaped=<[redacted]> number=[redacted] negative=[redacted] float=[redacted] other=471 \
          twice=[redacted][redacted]\n"
     );
+}
+
+#[test]
+fn known_values_are_hidden_as_debug_and_as_urls_write_them() {
+    let secret = "p\"w\\d4 x/y+z=ü'\n";
+    let encoded = "p%22w%5Cd4%20x%2Fy%2Bz%3D%C3%BC%27%0A";
+    for hidden in [true, false] {
+        let stage = Stage::new();
+        let (logging, logger) = stage.start(Options { console: Console::Text, ..stage.options() });
+        if hidden {
+            assert!(logging.hide(secret));
+        }
+        let form = encoded.replace("%20", "+");
+        let texts =
+            [format!("{secret:?}"), format!("{:?}", Some(secret)), format!("?a={encoded}&"), format!("?a={form}&")];
+        for text in &texts {
+            say_with(&*logger, Level::Info, "app", text, &[("text", Value::from(text.as_str()))]);
+        }
+        say_with(&*logger, Level::Info, "app", "m", &[("text", Value::from_debug(&Some(secret)))]);
+        assert!(logging.flush());
+        let written = stage.read("trading_automation.log") + &stage.console.text();
+        // The control: without protection, they stand there.
+        assert_eq!(written.contains("[redacted]"), hidden, "{written}");
+        for part in ["d4", "x%2Fy", "y+z"] {
+            assert_eq!(written.contains(part), !hidden, "{part}: {written}");
+        }
+    }
+}
+
+#[test]
+fn a_known_value_in_the_name_of_a_thread_is_hidden() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.builder(stage.options()).secret("canary").build().unwrap();
+    let named = thread::Builder::new().name("of canary 7".into());
+    named.spawn(move || (0..2).for_each(|_| say(&*logger, Level::Info, "app", "m"))).unwrap().join().unwrap();
+    assert!(logging.flush());
+    let written = stage.read("trading_automation.log");
+    assert_eq!(written.matches(r#""thread":"of [redacted] 7""#).count(), 2, "{written}");
 }
 
 #[test]

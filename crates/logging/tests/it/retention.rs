@@ -69,15 +69,46 @@ fn a_retention_of_no_days_leaves_the_active_files() {
 }
 
 #[test]
-fn retention_follows_the_days_though_nothing_is_logged() {
+fn retention_follows_the_days_of_the_others_though_nothing_is_logged_of_it() {
     let stage = Stage::new();
     stage.put("api.2026-03-03.log", "x");
-    let (logging, _logger) = stage.start(Options { retention_days: 2, ..stage.options() });
+    let (logging, logger) = stage.start(Options { retention_days: 2, ..stage.options() });
     assert!(logging.flush());
-    assert!(stage.path("api.2026-03-03.log").exists());
-    stage.set("2026-03-06T00:00:00Z");
-    assert!(logging.flush());
+    for day in 4..=6 {
+        assert!(stage.path("api.2026-03-03.log").exists());
+        stage.set(&format!("2026-03-0{day}T12:00:00Z"));
+        say(&*logger, Level::Info, "app", "m");
+        assert!(logging.flush());
+    }
     assert!(!stage.path("api.2026-03-03.log").exists());
+}
+
+#[test]
+fn a_clock_that_is_far_ahead_for_a_moment_lets_the_files_stay() {
+    for is_logged in [false, true] {
+        let stage = Stage::new();
+        let (logging, logger) = stage.start(Options { retention_days: 3, ..stage.options() });
+        let day = |time: &str, says: bool| {
+            stage.set(time);
+            if says {
+                say(&*logger, Level::Info, "app", time);
+            }
+            assert!(logging.flush());
+            stage.files().into_iter().filter(|file| file.contains(".20")).collect::<Vec<_>>()
+        };
+        for time in ["2026-03-04T12:00:00Z", "2026-03-05T12:00:00Z", "2026-03-06T12:00:00Z"] {
+            day(time, true);
+        }
+        let before = ["trading_automation.2026-03-04.log", "trading_automation.2026-03-05.log"];
+        let ahead = day("2036-03-06T12:00:01Z", is_logged);
+        assert!(before.iter().all(|file| ahead.contains(&(*file).to_owned())), "{ahead:?}");
+        let after = day("2026-03-06T12:00:02Z", true);
+        assert!(before.iter().all(|file| after.contains(&(*file).to_owned())), "{after:?}");
+        // And then the days go on as ever.
+        day("2026-03-07T12:00:00Z", true);
+        let later = day("2026-03-08T12:00:00Z", true);
+        assert!(!later.contains(&before[0].to_owned()) && later.contains(&before[1].to_owned()), "{later:?}");
+    }
 }
 
 #[test]

@@ -53,3 +53,21 @@ fn what_is_dropped_is_counted_where_it_belongs() {
     assert_eq!(dropped, statistics.lines_dropped);
     assert_eq!(statistics.lines_of("api") + dropped, 200);
 }
+
+#[test]
+fn what_is_folded_is_counted_where_it_belongs() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(stage.options());
+    for (target, level, count) in [("api", Level::Error, 1_000), ("app", Level::Info, 15), ("trading", Level::Info, 15)]
+    {
+        (0..count).for_each(|_| say(&*logger, level, target, "same"));
+    }
+    assert!(logging.flush());
+    let statistics = logging.statistics();
+    let of = |component, level| (row(&statistics, component, level).lines, row(&statistics, component, level).folded);
+    // Ten, and the one that tells of the others.
+    assert_eq!(of("api", Level::Error), (11, 990));
+    assert_eq!(of("trading_automation", Level::Info), (11, 5));
+    assert_eq!(of("trading", Level::Info), (15, 0));
+    assert_eq!(statistics.lines_folded, 990 + 5);
+}
