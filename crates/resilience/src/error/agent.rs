@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
 use crate::error::{Cause, Code};
+use crate::redaction::shown;
 
 /// An agent could not do its work.
 #[non_exhaustive]
@@ -44,7 +45,7 @@ impl AgentError {
 
 impl fmt::Display for AgentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "agent {}: {} failed", self.agent_id, self.operation)
+        f.write_str(&shown(&format!("agent {}: {} failed", self.agent_id, self.operation)))
     }
 }
 
