@@ -332,6 +332,31 @@ fn causes_are_not_repeated() {
 }
 
 #[test]
+fn a_cause_that_is_a_word_of_the_text_before_it_is_no_repetition() {
+    let report = |error: ApiError| Error::from(error).report();
+    let not_sent = |cause: &str| report(ApiError::not_sent(Api::Alpaca, Method::Get, "/v2/clock", cause));
+    assert_eq!(not_sent("sent"), "API_UNAVAILABLE: alpaca GET /v2/clock could not be sent: sent");
+    assert_eq!(not_sent("alpaca"), "API_UNAVAILABLE: alpaca GET /v2/clock could not be sent: alpaca");
+    let said = "alpaca GET /v2/clock could not be sent";
+    for empty_or_equal in ["", said] {
+        assert_eq!(not_sent(empty_or_equal), format!("API_UNAVAILABLE: {said}"));
+    }
+    let answered =
+        |body: &str| report(ApiError::answered(Api::Quiver, Method::Get, "/", 404).body(body).caused_by("gone"));
+    assert_eq!(answered("lost (gone)"), "API_NOT_FOUND: quiver GET / answered 404: lost (gone)");
+    assert_eq!(answered("bygone: away"), "API_NOT_FOUND: quiver GET / answered 404: bygone: away: gone");
+    assert_eq!(answered("lost: gone away"), "API_NOT_FOUND: quiver GET / answered 404: lost: gone away: gone");
+}
+
+#[test]
+fn an_agents_error_says_when_to_come_back() {
+    let busy = || ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", 503).retry_after(Duration::from_secs(7));
+    let error = AgentError::new("nancy", "daily run", busy());
+    assert_eq!((error.class(), error.come_back_after()), (Class::Unknown, Some(Duration::from_secs(7))));
+    assert_eq!(Error::from(error).come_back_after(), Some(Duration::from_secs(7)));
+}
+
+#[test]
 fn secrets_are_in_no_rendering() {
     let hush = "hush-1234567890";
     let address = format!("https://me:{hush}@host/x?token={hush}");
