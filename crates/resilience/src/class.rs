@@ -88,19 +88,14 @@ pub trait Classify {
 ///
 /// | class | kinds |
 /// | --- | --- |
-/// | `Transient` | refused before anything was sent, or interrupted before anything was done |
+/// | `Transient` | refused before anything was sent |
 /// | `Permanent` | the path, the right, the address or the room is wrong, and stays so for longer than a retry waits |
-/// | `Unknown` | time-outs, resets, unreachable hosts, half-done writes, `Other`, everything unnamed (as `EIO`) |
+/// | `Unknown` | time-outs, interruptions, want of memory, resets, unreachable hosts, half-done writes, `Other`, everything unnamed (as `EIO`) |
 impl Classify for io::Error {
     fn class(&self) -> Class {
         use io::ErrorKind as Kind;
         match self.kind() {
-            Kind::ConnectionRefused
-            | Kind::Deadlock
-            | Kind::ExecutableFileBusy
-            | Kind::Interrupted
-            | Kind::OutOfMemory
-            | Kind::ResourceBusy => Class::Transient,
+            Kind::ConnectionRefused | Kind::ExecutableFileBusy => Class::Transient,
             Kind::AddrInUse
             | Kind::AddrNotAvailable
             | Kind::AlreadyExists
@@ -122,7 +117,8 @@ impl Classify for io::Error {
             | Kind::StorageFull
             | Kind::TooManyLinks
             | Kind::Unsupported => Class::Permanent,
-            // Not `Transient` by default: `WouldBlock` is how Unix reports a read time-out, the unreachable kinds can
+            // Not `Transient` by default: `WouldBlock` is how Unix reports a read time-out, a signal or a want of memory
+            // can strike while an answer is read, after all of the request went out, the unreachable kinds can
             // end an established connection, and a disk's I/O error has no kind of its own.
             _ => Class::Unknown,
         }

@@ -43,7 +43,7 @@ pub use scheduling::SchedulingError;
 pub use trading::TradingError;
 pub use validation::{InvalidTicker, ValidationError};
 
-debug_without_secrets!(ApiError, AgentError, ConfigurationError, DataError, DatabaseError);
+debug_without_secrets!(ApiError, AgentError, ConfigurationError, DataError, DatabaseError, TradingError);
 
 /// What caused an error, of whatever type.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -82,10 +82,19 @@ struct Inner {
 macro_rules! areas {
     ($($(#[$doc:meta])+ $variant:ident($type:ty),)+) => {
         /// The typed failure inside an [`Error`], by area.
-        #[derive(Debug)]
         #[non_exhaustive]
         pub enum ErrorKind {
             $($(#[$doc])+ $variant($type),)+
+        }
+
+        /// As `Area(error: cause: cause)`, one line without secrets.
+        impl fmt::Debug for ErrorKind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let area = match self {
+                    $(Self::$variant(_) => stringify!($variant),)+
+                };
+                f.debug_tuple(area).field(&format_args!("{}", Chain(self.as_error()))).finish()
+            }
         }
 
         impl ErrorKind {

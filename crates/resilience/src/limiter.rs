@@ -166,19 +166,26 @@ impl RateLimiter {
         Self { ledger: Mutex::new(Ledger::new(options)), save: None }
     }
 
-    /// Gives back the room for a call that was not made.
-    pub fn give_back(&self, slot: Slot) {
+    /// Gives back the room for a call that was not made, and [saves](Self::saving) that.
+    pub fn give_back(&self, effects: &impl Effects, slot: Slot) {
         self.ledger().give_back(slot.0);
+        self.saved(effects);
     }
 
-    /// Takes in what an answer, which came at `now`, said about the quotas of the other side.
+    /// Takes in what an answer, which has just come, said about the quotas of the other side, and
+    /// [saves](Self::saving) what holds calls back: the next process does not ask at once again.
     ///
     /// Retry-After, and X-RateLimit-Reset when nothing remains, hold all calls back; what remains in a window holds until
     /// its end. Both are believed for the longest period of the quotas at most.
-    pub fn learn(&self, headers: &RateHeaders, now: Instant) {
-        let mut ledger = self.ledger();
-        let now = ledger.moment(now);
-        ledger.learn(headers, now);
+    pub fn learn(&self, effects: &impl Effects, headers: &RateHeaders) {
+        let learnt = {
+            let mut ledger = self.ledger();
+            let now = ledger.moment(effects.now());
+            ledger.learn(headers, now)
+        };
+        if learnt {
+            self.saved(effects);
+        }
     }
 
     /// Returns how much of each quota is used at `now`, in the order of the options.

@@ -1,6 +1,8 @@
 //! Failed calls to the outside APIs, and the one place that judges them.
 
+use std::any::Any;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -154,7 +156,8 @@ impl ApiError {
     }
 
     /// The connection failed below HTTP. How far the request came is told by the class of the error: `Transient` is not
-    /// sent, `Permanent` cannot be sent, and everything else may have been sent.
+    /// sent, `Permanent` cannot be sent, and everything else may have been sent. A request that changes something counts as
+    /// unsent only for those errors of the system that never come later.
     ///
     /// ```
     /// use std::io;
@@ -170,7 +173,9 @@ impl ApiError {
         endpoint: &str,
         source: impl std::error::Error + Classify + Send + Sync + 'static,
     ) -> Self {
+        let may_have_left = method != Method::Get && !only_before_sending(&source);
         let failure = match source.class() {
+            _ if may_have_left => Failure::NoAnswer,
             Class::Transient | Class::RateLimited { .. } => Failure::NotSent,
             Class::Unknown => Failure::NoAnswer,
             Class::Permanent => Failure::CannotSend,
@@ -271,6 +276,23 @@ impl ApiError {
             "body_excerpt": self.body_excerpt,
         })
     }
+}
+
+/// Whether an error comes only before anything is sent. Of those of the system by a list, since the kinds that stay as
+/// they are can come later too: a TLS record or a chunk of the answer that makes no sense is `InvalidData`, a disk that is
+/// full `StorageFull`. Other libraries have judged theirs by their class.
+fn only_before_sending(source: &(dyn Any + 'static)) -> bool {
+    use io::ErrorKind as Kind;
+    let Some(error) = source.downcast_ref::<io::Error>() else { return true };
+    matches!(
+        error.kind(),
+        Kind::ConnectionRefused
+            | Kind::AddrInUse
+            | Kind::AddrNotAvailable
+            | Kind::NotFound
+            | Kind::PermissionDenied
+            | Kind::Unsupported
+    )
 }
 
 impl Classify for ApiError {

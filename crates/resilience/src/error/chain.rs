@@ -9,18 +9,30 @@ use crate::redaction::shown;
 const CAUSES_MAX: usize = 8;
 
 /// The texts of the causes as they may be shown, from the nearest to the root. One that the text before it already holds
-/// is left out: some errors repeat their cause in their own words.
+/// as a part of its own is left out: some errors repeat their cause.
 pub(super) fn causes(error: &dyn Error) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
     let mut before = shown(&error.to_string());
     for cause in std::iter::successors(error.source(), |&cause| cause.source()).take(CAUSES_MAX) {
         let text = shown(&cause.to_string());
-        if !before.contains(&text) {
+        if !repeats(&before, &text) {
             before.clone_from(&text);
             causes.push(text);
         }
     }
     causes
+}
+
+/// Whether the text holds the cause as a part of its own: `failed: no route` holds `no route`, but `could not be sent` does
+/// not hold `sent`.
+fn repeats(text: &str, cause: &str) -> bool {
+    cause.is_empty()
+        || text.match_indices(cause).any(|(at, _)| {
+            let before = text.get(..at).unwrap_or_default().trim_end();
+            let after = text.get(at + cause.len()..).unwrap_or_default().trim_start();
+            let begins = before.is_empty() || before.ends_with([':', ';', ',', '(', '[', '"', '\'']);
+            begins && (after.is_empty() || after.starts_with([':', ';', ',', '.', ')', ']', '"', '\'']))
+        })
 }
 
 /// Displays an error and its causes as `error: cause: cause`, one line without secrets.

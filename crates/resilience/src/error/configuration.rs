@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
 use crate::error::{Cause, Code};
+use crate::redaction::shown;
 
 /// A setting that is missing or wrong.
 #[non_exhaustive]
@@ -44,7 +45,7 @@ impl ConfigurationError {
 
 impl fmt::Display for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "setting {} must {}", self.setting, self.rule)
+        f.write_str(&shown(&format!("setting {} must {}", self.setting, self.rule)))
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
 use crate::error::{Cause, Code};
+use crate::redaction::shown;
 
 /// Data that could not be processed, or not all of it.
 #[non_exhaustive]
@@ -48,7 +49,10 @@ impl DataError {
 
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} dropped {} of {} records", self.origin, self.step, self.dropped, self.total)
+        f.write_str(&shown(&format!(
+            "{}: {} dropped {} of {} records",
+            self.origin, self.step, self.dropped, self.total
+        )))
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
 use crate::error::{Cause, Code};
+use crate::redaction::shown;
 
 /// The database failed. Its own error is the source, and decides the class.
 #[non_exhaustive]
@@ -44,7 +45,7 @@ impl DatabaseError {
 
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "database: {} failed", self.operation)
+        f.write_str(&shown(&format!("database: {} failed", self.operation)))
     }
 }
 

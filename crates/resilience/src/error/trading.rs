@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
 use crate::error::{Code, rfc3339};
+use crate::redaction::shown;
 
 /// An order that was refused, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TradingError {
     /// The account holds less than the order needs.
@@ -64,7 +65,9 @@ impl fmt::Display for TradingError {
             }
             Self::MarketClosed { next_open: Some(time) } => write!(f, "market is closed until {}", rfc3339(*time)),
             Self::MarketClosed { next_open: None } => f.write_str("market is closed"),
-            Self::OrderRejected { code, reason } => write!(f, "order rejected by the broker: {reason} (code {code})"),
+            Self::OrderRejected { code, reason } => {
+                f.write_str(&shown(&format!("order rejected by the broker: {reason} (code {code})")))
+            }
         }
     }
 }

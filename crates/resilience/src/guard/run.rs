@@ -153,7 +153,7 @@ impl<'a, F: Effects> Call<'a, F> {
             Ok(permit) => permit,
             Err(refusal) => {
                 if let Some((limiter, slot)) = self.guard.limiter.as_ref().zip(pass.slot) {
-                    limiter.give_back(slot);
+                    limiter.give_back(&self.guard.effects, slot);
                 }
                 return Err(refusal);
             }
@@ -178,7 +178,7 @@ impl<'a, F: Effects> Call<'a, F> {
             permit.finish(failure.map(|failure| failure.class), now);
         }
         if let Some((limiter, after)) = told {
-            limiter.learn(&RateHeaders { retry_after: Some(after), ..RateHeaders::default() }, now);
+            limiter.learn(&self.guard.effects, &RateHeaders { retry_after: Some(after), ..RateHeaders::default() });
         }
     }
 }

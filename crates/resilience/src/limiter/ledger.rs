@@ -17,6 +17,15 @@ struct Told {
     until: Moment,
 }
 
+/// What the other side said, as it outlives a process: for how long from now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Heard {
+    /// No call for this long; zero when calls are welcome.
+    pub(super) blocked_for: Duration,
+    /// What remains of which limit, and for how long.
+    pub(super) told: Option<(u32, u32, Duration)>,
+}
+
 #[derive(Debug)]
 pub(super) struct Ledger {
     options: LimiterOptions,
@@ -132,16 +141,20 @@ impl Ledger {
         of_quotas.max(blocked).max(told)
     }
 
-    /// Takes in what an answer said. It is believed for the longest period of the quotas at most.
-    pub(super) fn learn(&mut self, headers: &RateHeaders, now: Moment) {
+    /// Takes in what an answer said. It is believed for the longest period of the quotas at most. Tells whether the answer
+    /// said anything.
+    pub(super) fn learn(&mut self, headers: &RateHeaders, now: Moment) -> bool {
         let longest = self.options.quotas.iter().map(|quota| quota.per).max().unwrap_or_default();
         let until = |after: Duration| now.saturating_add(nanos(after.min(longest)));
         // An end alone, as it comes with every answer, holds nothing back.
         let spent = headers.retry_after.is_some() || headers.remaining == Some(0);
-        if let Some(after) = headers.come_back_after().filter(|_| spent) {
+        let blocked = headers.come_back_after().filter(|_| spent);
+        if let Some(after) = blocked {
             self.blocked_until = self.blocked_until.max(Some(until(after)));
         }
-        let Some((remaining, after)) = headers.remaining.zip(headers.reset_after) else { return };
+        let Some((remaining, after)) = headers.remaining.zip(headers.reset_after) else {
+            return blocked.is_some();
+        };
         let heard = Told { remaining, limit: headers.limit.unwrap_or(remaining), until: until(after) };
         self.told = match self.told {
             // Answers overtake each other: within one window the lower number is the later one. A second of difference
@@ -153,6 +166,7 @@ impl Ledger {
             }
             _ => Some(heard),
         };
+        true
     }
 
     /// How many calls each quota's window holds at `now`, and for how long the other side wants no call.
@@ -162,9 +176,13 @@ impl Ledger {
         u32::try_from(recent).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn blocked_for(&self, now: Moment) -> Duration {
-        let left = self.blocked_until.map_or(0, |until| until - now).max(0);
-        Duration::from_nanos(left.unsigned_abs())
+    /// What the other side said and still holds at `now`.
+    pub(super) fn heard(&self, now: Moment) -> Heard {
+        let left = |until: Moment| Duration::from_nanos(until.saturating_sub(now).max(0).unsigned_abs());
+        Heard {
+            blocked_for: self.blocked_until.map_or(Duration::ZERO, left),
+            told: self.told.filter(|told| told.until > now).map(|told| (told.remaining, told.limit, left(told.until))),
+        }
     }
 
     /// The calls that still count, as how long ago each was, oldest first.
@@ -172,15 +190,24 @@ impl Ledger {
         self.calls.iter().map(move |call| Duration::from_nanos((now - call).max(0).unsigned_abs()))
     }
 
-    /// Adds calls that an earlier process made.
-    pub(super) fn restore(&mut self, ages: impl Iterator<Item = Duration>, blocked_for: Duration, now: Moment) {
+    /// Adds calls that an earlier process made, and what it was told; that is believed for the longest period of the quotas
+    /// at most.
+    pub(super) fn restore(&mut self, ages: impl Iterator<Item = Duration>, heard: Heard, now: Moment) {
+        let longest = self.options.quotas.iter().map(|quota| quota.per).max().unwrap_or_default();
+        let until = |after: Duration| now.saturating_add(nanos(after.min(longest)));
         let mut calls: Vec<Moment> =
             ages.map(|age| now.saturating_sub(nanos(age))).chain(self.calls.drain(..)).collect();
         calls.sort_unstable();
         let surplus = calls.len().saturating_sub(self.kept_max);
         self.calls.extend(calls.into_iter().skip(surplus));
-        if !blocked_for.is_zero() {
-            self.blocked_until = self.blocked_until.max(Some(now.saturating_add(nanos(blocked_for))));
+        if !heard.blocked_for.is_zero() {
+            self.blocked_until = self.blocked_until.max(Some(until(heard.blocked_for)));
+        }
+        if let Some((remaining, limit, after)) = heard.told
+            // What this process was told itself is newer.
+            && self.told.is_none()
+        {
+            self.told = Some(Told { remaining, limit, until: until(after) });
         }
     }
 }

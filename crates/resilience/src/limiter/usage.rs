@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use crate::effects::Effects;
 use crate::error::ValidationError;
 use crate::limiter::RateLimiter;
+use crate::limiter::ledger::Heard;
 
 impl RateLimiter {
-    /// Returns the calls that still count, as a short text to be kept and given to [`restore`](Self::restore).
+    /// Returns the calls that still count and what the other side said, as a short text to be kept and given to [`restore`](Self::restore).
     ///
     /// `now` and `wall` are the same moment on both clocks.
     #[must_use]
@@ -20,11 +21,14 @@ impl RateLimiter {
         // Rounded up: later is stricter.
         let unix_ms = |age: Duration| wall.checked_sub(age).map_or(0, |at| ceil_ms(since_epoch(at)));
         let calls: Vec<u64> = ledger.ages(now).map(unix_ms).collect();
-        let blocked_until = match ledger.blocked_for(now) {
-            Duration::ZERO => None,
-            left => Some(ceil_ms(since_epoch(wall).saturating_add(left))),
-        };
-        json!({ "version": 1, "calls_unix_ms": calls, "blocked_until_unix_ms": blocked_until }).to_string()
+        let heard = ledger.heard(now);
+        let until = |left: Duration| ceil_ms(since_epoch(wall).saturating_add(left));
+        let blocked_until = Some(heard.blocked_for).filter(|left| !left.is_zero()).map(until);
+        let told = heard.told.map(
+            |(remaining, limit, left)| json!({ "remaining": remaining, "limit": limit, "until_unix_ms": until(left) }),
+        );
+        json!({ "version": 1, "calls_unix_ms": calls, "blocked_until_unix_ms": blocked_until, "told": told })
+            .to_string()
     }
 
     /// Adds what [`usage`](Self::usage) returned in an earlier process. Calls in the future, by a clock that was set back,
@@ -42,17 +46,24 @@ impl RateLimiter {
         let wall = since_epoch(wall);
         let age = |call: &Value| Some(wall.saturating_sub(Duration::from_millis(call.as_u64()?)));
         let ages: Vec<Duration> = calls.iter().map(age).collect::<Option<_>>().ok_or_else(refuse)?;
-        let until = usage.get("blocked_until_unix_ms").and_then(Value::as_u64).map(Duration::from_millis);
+        let left = |until: Option<&Value>| {
+            Some(Duration::from_millis(until?.as_u64()?).saturating_sub(wall)).filter(|left| !left.is_zero())
+        };
+        let number = |value: Option<&Value>| u32::try_from(value?.as_u64()?).ok();
+        // Absent in a text of an older release.
+        let told = usage.get("told").and_then(|told| {
+            Some((number(told.get("remaining"))?, number(told.get("limit"))?, left(told.get("until_unix_ms"))?))
+        });
+        let heard = Heard { blocked_for: left(usage.get("blocked_until_unix_ms")).unwrap_or_default(), told };
         let mut ledger = self.ledger();
-        let longest = ledger.options().quotas.iter().map(|quota| quota.per).max().unwrap_or_default();
-        let blocked_for = until.map_or(Duration::ZERO, |until| until.saturating_sub(wall)).min(longest);
         let now = ledger.moment(now);
-        ledger.restore(ages.into_iter(), blocked_for, now);
+        ledger.restore(ages.into_iter(), heard, now);
         Ok(())
     }
 
     /// Calls `save` with the [`usage`](Self::usage) after each [`acquire`](Self::acquire), before it returns: a process that
-    /// dies over its call has still counted it. One save at a time; the last one is the newest.
+    /// dies over its call has still counted it. So do [`learn`](Self::learn), when it learnt anything, and
+    /// [`give_back`](Self::give_back). One save at a time; the last one is the newest.
     ///
     /// For small quotas: it costs what `save` costs, for each call. What to do when it cannot save is for `save` to decide;
     /// the call is made.

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::class::{Class, Classify};
 use crate::error::{Error, millis, rfc3339};
+use crate::redaction::shown;
 
 /// Why there was no further attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,6 @@ impl fmt::Display for Reason {
 }
 
 /// A retry gave up. The last attempt's error is the source.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct GaveUp<E> {
     /// The operation's name, as given to the run.
@@ -99,10 +99,28 @@ impl<E> GaveUp<E> {
     }
 }
 
+/// The operation's name as it may be shown, and the source as its own `Debug` has it.
+impl<E: fmt::Debug> fmt::Debug for GaveUp<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, attempts, elapsed, time, reason, come_back_after, class, source } = self;
+        f.debug_struct("GaveUp")
+            .field("operation", &shown(operation))
+            .field("attempts", attempts)
+            .field("elapsed", elapsed)
+            .field("time", time)
+            .field("reason", reason)
+            .field("come_back_after", come_back_after)
+            .field("class", class)
+            .field("source", source)
+            .finish()
+    }
+}
+
 impl<E> fmt::Display for GaveUp<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, attempts, elapsed, reason, .. } = self;
         let plural = if *attempts == 1 { "" } else { "s" };
+        let operation = shown(operation);
         write!(f, "{operation}: gave up after {attempts} attempt{plural} in {elapsed:?}: {reason}")?;
         match self.come_back_after {
             Some(after) => write!(f, ", come back in {after:?}"),

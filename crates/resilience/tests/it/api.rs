@@ -119,6 +119,25 @@ fn transport_errors_tell_how_far_the_request_came() {
     assert_eq!(failed(io::ErrorKind::ConnectionRefused).class(), Class::Transient);
     assert_eq!(failed(io::ErrorKind::TimedOut).class(), Class::Unknown);
     assert_eq!(failed(io::ErrorKind::ConnectionReset).class(), Class::Unknown);
+    // What can strike while the answer is read: sent again, it could buy twice.
+    for kind in [
+        io::ErrorKind::Interrupted,
+        io::ErrorKind::OutOfMemory,
+        io::ErrorKind::ResourceBusy,
+        io::ErrorKind::ExecutableFileBusy,
+        io::ErrorKind::InvalidData,
+        io::ErrorKind::InvalidInput,
+        io::ErrorKind::StorageFull,
+    ] {
+        assert_eq!((failed(kind).class(), failed(kind).code()), (Class::Unknown, Code::ApiOutcomeUnknown), "{kind}");
+    }
+    for kind in [io::ErrorKind::NotFound, io::ErrorKind::AddrNotAvailable, io::ErrorKind::Unsupported] {
+        assert_eq!(failed(kind).class(), Class::Permanent, "{kind}");
+    }
+    // A read may be repeated, unless that cannot help.
+    let read = |kind| ApiError::transport(Api::Alpaca, Method::Get, "/v2/clock", io::Error::from(kind)).class();
+    assert_eq!(read(io::ErrorKind::Interrupted), Class::Transient);
+    assert_eq!(read(io::ErrorKind::InvalidData), Class::Permanent);
     let denied = failed(io::ErrorKind::PermissionDenied);
     assert_eq!((denied.class(), denied.code()), (Class::Permanent, Code::ApiRefused));
     assert_eq!(denied.to_string(), "alpaca POST /v2/orders cannot be sent");

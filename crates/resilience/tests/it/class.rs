@@ -12,8 +12,6 @@ fn check(kind: ErrorKind, expected: Class) {
 #[test]
 fn refused_before_anything_happened_is_transient() {
     check(ErrorKind::ConnectionRefused, Class::Transient);
-    check(ErrorKind::Interrupted, Class::Transient);
-    check(ErrorKind::ResourceBusy, Class::Transient);
 }
 
 #[test]
@@ -34,6 +32,11 @@ fn what_can_come_after_sending_is_unknown() {
     check(ErrorKind::UnexpectedEof, Class::Unknown);
     check(ErrorKind::HostUnreachable, Class::Unknown);
     check(ErrorKind::WriteZero, Class::Unknown);
+    // A read that a signal ended, after all of the order went out.
+    check(ErrorKind::Interrupted, Class::Unknown);
+    check(ErrorKind::OutOfMemory, Class::Unknown);
+    check(ErrorKind::ResourceBusy, Class::Unknown);
+    check(ErrorKind::Deadlock, Class::Unknown);
 }
 
 #[test]

@@ -9,8 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use trading_resilience::{
-    AgentError, Api, ApiError, Class, Classify, Code, ConfigurationError, DataError, DatabaseError, Error, ErrorKind,
+    AgentError, Api, ApiError, Class, Classify, Code, ConfigurationError, DataError, DatabaseError, Error,
     InvalidTicker, Method, PositionError, Refusal, SchedulingError, Severity, TimedOut, TradingError, ValidationError,
+    retry,
 };
 
 /// One of every code: its text, severity, class, details and causes.
@@ -331,6 +332,31 @@ fn causes_are_not_repeated() {
 }
 
 #[test]
+fn a_cause_that_is_a_word_of_the_text_before_it_is_no_repetition() {
+    let report = |error: ApiError| Error::from(error).report();
+    let not_sent = |cause: &str| report(ApiError::not_sent(Api::Alpaca, Method::Get, "/v2/clock", cause));
+    assert_eq!(not_sent("sent"), "API_UNAVAILABLE: alpaca GET /v2/clock could not be sent: sent");
+    assert_eq!(not_sent("alpaca"), "API_UNAVAILABLE: alpaca GET /v2/clock could not be sent: alpaca");
+    let said = "alpaca GET /v2/clock could not be sent";
+    for empty_or_equal in ["", said] {
+        assert_eq!(not_sent(empty_or_equal), format!("API_UNAVAILABLE: {said}"));
+    }
+    let answered =
+        |body: &str| report(ApiError::answered(Api::Quiver, Method::Get, "/", 404).body(body).caused_by("gone"));
+    assert_eq!(answered("lost (gone)"), "API_NOT_FOUND: quiver GET / answered 404: lost (gone)");
+    assert_eq!(answered("bygone: away"), "API_NOT_FOUND: quiver GET / answered 404: bygone: away: gone");
+    assert_eq!(answered("lost: gone away"), "API_NOT_FOUND: quiver GET / answered 404: lost: gone away: gone");
+}
+
+#[test]
+fn an_agents_error_says_when_to_come_back() {
+    let busy = || ApiError::answered(Api::Alpaca, Method::Post, "/v2/orders", 503).retry_after(Duration::from_secs(7));
+    let error = AgentError::new("nancy", "daily run", busy());
+    assert_eq!((error.class(), error.come_back_after()), (Class::Unknown, Some(Duration::from_secs(7))));
+    assert_eq!(Error::from(error).come_back_after(), Some(Duration::from_secs(7)));
+}
+
+#[test]
 fn secrets_are_in_no_rendering() {
     let hush = "hush-1234567890";
     let address = format!("https://me:{hush}@host/x?token={hush}");
@@ -350,14 +376,36 @@ fn secrets_are_in_no_rendering() {
     for error in errors {
         // A panic shows `Debug`; a log line has `Display`.
         assert!(!format!("{error:?} {error}").contains(hush), "{error:?}");
-        // What carries an error of others hides it too; in the words of an order's refusal nobody looks.
+        // What carries an error of others, or the words of others, hides it too.
         let alone = format!("{:?}", error.kind());
-        assert!(!alone.contains(hush) || matches!(error.kind(), ErrorKind::Trading(_)), "{alone}");
+        assert!(!alone.contains(hush), "{alone}");
         assert!(!error.to_json().to_string().contains(hush), "{}", error.to_json());
         assert!(!error.report().contains(hush), "{}", error.report());
         let redacted = error.to_json().to_string().matches("[redacted]").count();
         assert!(redacted > 0, "nothing was there to redact: {error}");
     }
+}
+
+#[test]
+fn typed_errors_show_no_secret_alone() {
+    let hush = "hush-1234567890";
+    let address = format!("https://me:{hush}@host/x?token={hush}");
+    let refused = TradingError::OrderRejected { code: "1".to_owned(), reason: format!("Authorization: Bearer {hush}") };
+    let gave_up = retry::API.run(&address, |_| Err::<(), _>(refused.clone())).unwrap_err();
+    let shown = [
+        format!("{refused} {refused:?}"),
+        format!("{gave_up} {gave_up:?}"),
+        DataError::new(address.as_str(), "read", 1, 1).to_string(),
+        ConfigurationError::new("dsn", format!("not be {address}")).to_string(),
+        AgentError::new("nancy", address.as_str(), io::Error::other("x")).to_string(),
+        DatabaseError::new(address.as_str(), io::Error::other("x")).to_string(),
+        format!("{:?}", Error::from(refused).kind()),
+    ];
+    for text in shown {
+        assert!(!text.contains(hush) && text.contains("[redacted]"), "{text}");
+    }
+    let closed = Error::from(TradingError::MarketClosed { next_open: None });
+    assert_eq!(format!("{:?}", closed.kind()), "Trading(market is closed)");
 }
 
 #[test]

@@ -157,8 +157,8 @@ fn a_call_that_was_not_made_gives_its_room_back() {
     let slot = limiter.try_acquire(Order, world.now()).expect("room");
     world.pass(secs(1));
     assert!(limiter.try_acquire(Order, world.now()).is_ok());
-    limiter.give_back(slot);
-    limiter.give_back(slot);
+    limiter.give_back(&world, slot);
+    limiter.give_back(&world, slot);
     assert_eq!(exhaust(&limiter, Order, &world), (1, spent(60)));
 }
 
@@ -182,12 +182,12 @@ fn headers(pairs: &[(&str, &str)]) -> RateHeaders {
 fn it_learns_to_stay_away() {
     let world = World::new(0);
     let limiter = limiter(&[Quota::per_minute(100)]);
-    limiter.learn(&headers(&[("Retry-After", "7")]), world.now());
+    limiter.learn(&world, &headers(&[("Retry-After", "7")]));
     assert_eq!(limiter.try_acquire(Order, world.now()), Err(spent(7)));
     // A later and shorter word does not take it back, and a senseless one is believed for a minute at most.
-    limiter.learn(&headers(&[("Retry-After", "1")]), world.now());
+    limiter.learn(&world, &headers(&[("Retry-After", "1")]));
     assert_eq!(limiter.try_acquire(Order, world.now()), Err(spent(7)));
-    limiter.learn(&headers(&[("Retry-After", "999999999")]), world.now());
+    limiter.learn(&world, &headers(&[("Retry-After", "999999999")]));
     assert_eq!(limiter.try_acquire(Order, world.now()), Err(spent(60)));
     world.pass(secs(60));
     assert!(limiter.try_acquire(Order, world.now()).is_ok());
@@ -200,28 +200,28 @@ fn it_learns_what_is_left() {
     let told = |remaining, reset| {
         headers(&[("X-RateLimit-Limit", "20"), ("X-RateLimit-Remaining", remaining), ("X-RateLimit-Reset", reset)])
     };
-    limiter.learn(&told("5", "30"), world.now());
+    limiter.learn(&world, &told("5", "30"));
     // Answers overtake each other: the higher number is the older one.
-    limiter.learn(&told("9", "30"), world.now());
+    limiter.learn(&world, &told("9", "30"));
     // Two of twenty are for orders alone.
     assert_eq!(exhaust(&limiter, Read, &world), (3, spent(30)));
     assert_eq!(exhaust(&limiter, Order, &world), (2, spent(30)));
     world.pass(secs(29));
-    limiter.learn(&told("20", "59"), world.now());
+    limiter.learn(&world, &told("20", "59"));
     assert_eq!(exhaust(&limiter, Order, &world), (20, spent(59)));
     world.pass(secs(1));
-    limiter.learn(&told("0", "10"), world.now());
+    limiter.learn(&world, &told("0", "10"));
     assert_eq!(limiter.try_acquire(Order, world.now()), Err(spent(58)));
     // Room that is given back is left again.
     let returned = self::limiter(&[Quota::per_minute(200)]);
-    returned.learn(&told("1", "30"), world.now());
+    returned.learn(&world, &told("1", "30"));
     let slot = returned.try_acquire(Order, world.now()).expect("room");
     assert_eq!(exhaust(&returned, Order, &world), (0, spent(30)));
-    returned.give_back(slot);
+    returned.give_back(&world, slot);
     assert_eq!(exhaust(&returned, Order, &world), (1, spent(30)));
     // The end of a window, which comes with every answer, holds nothing back.
     let fresh = self::limiter(&[Quota::per_minute(2)]);
-    fresh.learn(&headers(&[("X-RateLimit-Reset", "30")]), world.now());
+    fresh.learn(&world, &headers(&[("X-RateLimit-Reset", "30")]));
     assert!(fresh.try_acquire(Order, world.now()).is_ok());
 }
 
@@ -255,11 +255,11 @@ fn usage_is_text_and_comes_back() {
     assert!(limiter.try_acquire(Order, world.now()).is_ok());
     world.pass(Duration::from_micros(1_500));
     assert!(limiter.try_acquire(Order, world.now()).is_ok());
-    limiter.learn(&headers(&[("Retry-After", "7")]), world.now());
+    limiter.learn(&world, &headers(&[("Retry-After", "7")]));
     let usage = limiter.usage(world.now(), world.wall());
     assert_eq!(
         usage,
-        r#"{"version":1,"calls_unix_ms":[1795444200000,1795444200002],"blocked_until_unix_ms":1795444207002}"#
+        r#"{"version":1,"calls_unix_ms":[1795444200000,1795444200002],"blocked_until_unix_ms":1795444207002,"told":null}"#
     );
     let next = self::limiter(&[Quota::per_hour(5)]);
     // It was used already when the saved use is added.
@@ -273,6 +273,75 @@ fn usage_is_text_and_comes_back() {
     let back = self::limiter(&[Quota::per_hour(2)]);
     back.restore(&usage, world.now(), UNIX_EPOCH).unwrap();
     assert_eq!(exhaust(&back, Order, &world), (0, spent(3_600)));
+}
+
+/// A limiter of the next process, after the last one saved `saved` and died.
+fn next_process(saved: &Mutex<String>, quota: Quota, world: &World) -> RateLimiter {
+    let next = limiter(&[quota]);
+    next.restore(&saved.lock().unwrap(), world.now(), world.wall()).unwrap();
+    next
+}
+
+fn saving(quota: Quota) -> (RateLimiter, Arc<Mutex<String>>) {
+    let saved: Arc<Mutex<String>> = Arc::default();
+    let disk = Arc::clone(&saved);
+    (limiter(&[quota]).saving(move |usage| usage.clone_into(&mut disk.lock().unwrap())), saved)
+}
+
+#[test]
+fn what_it_was_told_outlives_the_process() {
+    let world = World::new(0);
+    let quota = Quota::per_hour(100);
+    let (limiter, saved) = saving(quota);
+    limiter.acquire(&world, Read, Duration::ZERO, None).unwrap();
+    limiter.learn(&world, &headers(&[("Retry-After", "1800")]));
+    assert_eq!(next_process(&saved, quota, &world).try_acquire(Order, world.now()), Err(spent(1_800)));
+
+    let (limiter, saved) = saving(quota);
+    let left = [("X-RateLimit-Limit", "100"), ("X-RateLimit-Remaining", "1"), ("X-RateLimit-Reset", "1800")];
+    limiter.learn(&world, &headers(&left));
+    let told = r#""told":{"remaining":1,"limit":100,"until_unix_ms":1795446000000}}"#;
+    assert!(saved.lock().unwrap().ends_with(told), "{}", saved.lock().unwrap());
+    let next = next_process(&saved, quota, &world);
+    assert_eq!(exhaust(&next, Order, &world), (1, spent(1_800)));
+    // What this process hears itself is newer than what it restores.
+    let next = self::limiter(&[quota]);
+    let more = [("X-RateLimit-Remaining", "3"), ("X-RateLimit-Reset", "600")];
+    next.learn(&world, &headers(&more));
+    next.restore(&saved.lock().unwrap(), world.now(), world.wall()).unwrap();
+    assert_eq!(exhaust(&next, Order, &world), (3, spent(600)));
+    // It ends with its window, and is believed for the longest period at most.
+    world.pass(secs(1_800));
+    assert_eq!(exhaust(&next_process(&saved, quota, &world), Order, &world).0, 100);
+    let absurd = r#"{"version":1,"calls_unix_ms":[],"told":{"remaining":0,"limit":9,"until_unix_ms":99999999999999}}"#;
+    let next = self::limiter(&[quota]);
+    next.restore(absurd, world.now(), world.wall()).unwrap();
+    assert_eq!(next.try_acquire(Order, world.now()), Err(spent(3_600)));
+}
+
+#[test]
+fn what_was_given_back_is_saved() {
+    let world = World::new(0);
+    let quota = Quota::per_hour(1);
+    let (limiter, saved) = saving(quota);
+    let slot = limiter.acquire(&world, Order, Duration::ZERO, None).unwrap();
+    assert!(next_process(&saved, quota, &world).try_acquire(Order, world.now()).is_err());
+    limiter.give_back(&world, slot);
+    assert!(next_process(&saved, quota, &world).try_acquire(Order, world.now()).is_ok());
+    // An answer that says nothing costs nothing.
+    saved.lock().unwrap().clear();
+    limiter.learn(&world, &headers(&[("Server", "x")]));
+    assert_eq!(*saved.lock().unwrap(), "");
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn async_calls_are_saved_too() {
+    let world = World::new(0);
+    let quota = Quota::per_hour(1);
+    let (limiter, saved) = saving(quota);
+    limiter.acquire_async(&world, Order, Duration::ZERO, None).await.unwrap();
+    assert_eq!(next_process(&saved, quota, &world).try_acquire(Order, world.now()), Err(spent(3_600)));
 }
 
 #[test]
@@ -341,7 +410,7 @@ fn no_window_ever_holds_more_than_its_quota() {
                 }
                 9 => {
                     if let Ok(slot) = limiter.try_acquire(priority, world.now()) {
-                        limiter.give_back(slot);
+                        limiter.give_back(&world, slot);
                     }
                 }
                 10 if random.u8(0..5) == 0 => {
