@@ -116,3 +116,11 @@ fn a_named_file_must_exist_and_the_default_one_only_outside_development() {
         assert!(error.contains("trading.agents_path: must name a file that exists; found \"/"), "{error}");
     }
 }
+
+#[test]
+fn who_needs_no_agents_does_not_read_them() {
+    let folder = project(&[("config/agents.json", "{")]);
+    assert!(loader(folder.path(), &[]).load().is_err());
+    let settings = loader(folder.path(), &[]).without_agents().load().expect("loads");
+    assert!(settings.agents().list().is_empty());
+}

@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(crate) fn run(sources: &SettingSources, command: cli::Backup, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     match command {
         cli::Backup::Create => create(&settings, output),
         cli::Backup::List => list(&settings, output),
@@ -130,7 +130,7 @@ fn newest(settings: &Settings, counts: impl Fn(&Backup) -> bool) -> Result<Backu
 }
 
 pub(crate) fn restore(sources: &SettingSources, arguments: &cli::Restore, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let backup = match &arguments.backup {
         Some(wanted) => find(&settings, wanted)?,
         None => newest(&settings, Backup::is_proven)?,

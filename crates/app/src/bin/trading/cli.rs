@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::LazyLock};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use trading_app::{Error, storage::sqlite, version};
-use trading_config::Settings;
+use trading_config::{Loader, Settings};
 
 use crate::output::{Output, print};
 
@@ -193,8 +193,22 @@ impl SettingSources {
         self.load_with(None)
     }
 
+    /// Without the agents, for the commands that do not need them: a running instance tolerates an agents file that is not good, and so
+    /// must whoever asks it how it is, or saves its record.
+    pub(crate) fn load_without_agents(&self) -> Result<Settings, Error> {
+        Ok(self.loader().without_agents().load()?)
+    }
+
     /// With a path of the command line, which starts where the command was given.
     pub(crate) fn load_with(&self, path: Option<(&str, String)>) -> Result<Settings, Error> {
+        let mut loader = self.loader();
+        if let Some((key, path)) = path {
+            loader = loader.set_path(key, path);
+        }
+        Ok(loader.load()?)
+    }
+
+    fn loader(&self) -> Loader {
         let mut loader = Settings::loader();
         if let Some(root) = &self.root {
             loader = loader.root(root);
@@ -202,10 +216,7 @@ impl SettingSources {
         for (key, value) in &self.overrides {
             loader = loader.set(key, value);
         }
-        if let Some((key, path)) = path {
-            loader = loader.set_path(key, path);
-        }
-        Ok(loader.load()?)
+        loader
     }
 }
 

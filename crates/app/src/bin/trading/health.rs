@@ -16,7 +16,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(sources: &SettingSources, url: Option<String>, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let url = url.unwrap_or_else(|| address(&settings));
     let (status, body) = ask(&settings, &url)
         .map_err(|error| Failure::Unwell { what: format!("{url} does not answer as it should: {error}") })?;

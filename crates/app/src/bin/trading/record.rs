@@ -38,7 +38,7 @@ pub(crate) fn init_db(
 }
 
 pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let record = storage_options(&settings);
     let progress = output.progress("walking the chain");
     let tell = |done, total| progress.at(done, total);
@@ -67,7 +67,7 @@ pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Fai
 }
 
 pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let zone = arguments.zone.parse().map_err(|_unknown| Failure::Usage {
         what: format!("there is no time zone {}", arguments.zone),
         way_out: "name one of the IANA list, such as US/Eastern".to_owned(),

@@ -30,7 +30,7 @@ pub(crate) fn check(sources: &SettingSources, output: Output) -> Result<(), Fail
 }
 
 pub(crate) fn explain(sources: &SettingSources, key: Option<&str>, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let Some(key) = key else {
         let effective = settings.effective();
         output.say(&effective.to_toml(), || effective.to_json());
