@@ -203,7 +203,11 @@ impl Error {
     }
 }
 
+/// One goes into the line of the error; of several, each has its own.
 fn listed(faults: &[StartFault]) -> String {
+    if let [fault] = faults {
+        return format!(": {fault}");
+    }
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What the commands answer where something that they are asked with, or find, is not good.
 
-use std::path::Path;
+use std::{fs, net::TcpListener, path::Path, process::Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -65,4 +65,99 @@ fn health_ends_with_0_or_1_alone() {
     fails(folder.path(), &[("LOG_LEVEL", "LOUD")], &["health", "--json"], 1);
     write(folder.path(), ".env", "no assignment");
     fails(folder.path(), &[], &["health"], 1);
+}
+
+#[test]
+fn output_that_is_lost_is_an_error() {
+    let folder = project();
+    let root = folder.path();
+    for arguments in [&["init-db"][..], &["backup", "create"]] {
+        assert_eq!(run(root, &[], arguments).status.code(), Some(0), "{arguments:?}");
+    }
+    let all = [
+        &["explain"][..],
+        &["explain", "LOG_LEVEL", "--json"],
+        &["check-config"],
+        &["agents", "list"],
+        &["backup", "list", "--json"],
+        &["verify"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+        &["--version", "--json"],
+    ];
+    for arguments in all {
+        let full = fs::File::options().write(true).open("/dev/full").expect("every Linux has it");
+        let output = crate::trading(root, &[]).args(arguments).stdout(full).stderr(Stdio::piped()).output();
+        let output = output.expect("runs");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("the output could not be written: No space left on device"), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn usage_and_version_are_json_where_that_is_asked_for() {
+    let folder = project();
+    let root = folder.path();
+    let error = json_error(root, &[], &["--json", "foo"], 2);
+    assert_eq!(error["error"], "unrecognized subcommand 'foo'");
+    assert!(error["way_out"].as_str().is_some_and(|text| text.contains("try '--help'")), "{error}");
+    assert_eq!(json_error(root, &[], &["init-db", "--trades", "x", "--json"], 2)["causes"], Value::Array(vec![]));
+    json_error(root, &[], &["backup", "--json"], 2);
+    json_error(root, &[], &["health", "--foo", "--json"], 1);
+    assert!(fails(root, &[], &["health", "--foo"], 1).starts_with("error: unexpected argument '--foo' found"));
+    assert!(fails(root, &[], &["verify", "--foo"], 2).starts_with("error: unexpected argument '--foo' found"));
+    assert!(fails(root, &[], &["explain", "--foo", "health"], 2).starts_with("error: unexpected argument"));
+    let (code, version, stderr) = answer(root, &[], &["--version", "--json"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let version: Value = serde_json::from_str(&version).expect("JSON");
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    assert!(version["sqlite"].as_str().is_some_and(|text| text.starts_with("3.")), "{version}");
+}
+
+#[test]
+fn faults_are_a_list_in_json() {
+    let folder = project();
+    let error = json_error(
+        folder.path(),
+        &[("LOG_LEVEL", "loud"), ("MONITORING__PORT", "http")],
+        &["check-config", "--json"],
+        2,
+    );
+    let faults = error["faults"].as_array().expect("a list");
+    let keys: Vec<_> = faults.iter().map(|fault| &fault["key"]).collect();
+    assert_eq!(keys, ["logging.level", "monitoring.port"]);
+    let expected = serde_json::json!({
+        "key": "logging.level", "rule": "must be one of ERROR, WARNING, INFO, DEBUG, TRACE", "found": "\"loud\"",
+        "source": "variable LOG_LEVEL", "hint": "for example LOG_LEVEL=INFO",
+    });
+    assert_eq!(faults[0], expected);
+    assert!(json_error(folder.path(), &[], &["verify", "--json"], 1)["faults"].is_null());
+}
+
+#[test]
+fn an_error_is_one_line_with_a_way_out() {
+    let folder = project();
+    let root = folder.path();
+    let error = fails(root, &[("LOG_LEVEL", "LOUD")], &["check-config"], 2);
+    let expected = "error: the configuration has 1 fault: logging.level: must be one of ERROR, WARNING, INFO, DEBUG, TRACE; \
+                    found \"LOUD\", from variable LOG_LEVEL; for example LOG_LEVEL=INFO";
+    assert_eq!(error, expected);
+
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("binds").local_addr().expect("an address").port().to_string();
+    let error = fails(root, &[("MONITORING__PORT", &nobody)], &["health"], 1);
+    let way_out = "; way out: see that `trading` runs, and listens there: MONITORING__HOST, MONITORING__PORT, or --url";
+    assert!(error.contains("Connection refused") && error.ends_with(way_out), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+
+    let make = "way out: make one with `trading backup create`, or set BACKUP__PATH to where they are";
+    let none = format!("error: there is no backup typo: neither …/data/backups/typo nor …/typo is one; {make}");
+    assert_eq!(fails(root, &[], &["restore", "typo"], 2), none);
+    assert_eq!(fails(root, &[], &["backup", "verify", "typo"], 2), none);
+    for arguments in [&["init-db"][..], &["backup", "create"]] {
+        assert_eq!(run(root, &[], arguments).status.code(), Some(0), "{arguments:?}");
+    }
+    let error = fails(root, &[], &["restore", "typo"], 2);
+    assert!(error.contains("; way out: name one of trading_automation-2"), "{error}");
 }

@@ -44,7 +44,7 @@ fn a_malformed_agents_file() {
         "error: …/config/agents.json:1: not JSON: expected value at line 1 column 13; way out: correct that line";
     refused(&folder, &[], 2, expected);
     write(folder.path(), "config/agents.json", r#"{"agents": [{"id": "A", "name": "A", "type": "technical"}]}"#);
-    let expected = "error: the configuration has 1 fault\n  agents[0].id: must be 1 to 64 of a-z, 0-9, _ and -; found \"A\", \
+    let expected = "error: the configuration has 1 fault: agents[0].id: must be 1 to 64 of a-z, 0-9, _ and -; found \"A\", \
                     from config/agents.json:1; for example nancy_pelosi";
     refused(&folder, &[], 2, expected);
     fs::remove_file(folder.path().join("config/agents.json")).expect("is removed");

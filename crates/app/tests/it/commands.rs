@@ -60,7 +60,7 @@ fn check_config_says_if_the_settings_are_good_and_starts_nothing() {
     let good = "the settings are good: development, paper money, 5 of 5 agents enabled\n";
     let warning = format!("warning: what calls outside services cannot work before these are set: {keys}\n");
     assert_eq!(check(&[]), (Some(0), good.to_owned(), warning));
-    let bad = "error: the configuration has 1 fault\n  logging.level: must be one of ERROR, WARNING, INFO, DEBUG, TRACE; found \
+    let bad = "error: the configuration has 1 fault: logging.level: must be one of ERROR, WARNING, INFO, DEBUG, TRACE; found \
                \"LOUD\", from variable LOG_LEVEL; for example LOG_LEVEL=INFO\n";
     assert_eq!(check(&[("LOG_LEVEL", "LOUD")]), (Some(2), String::new(), bad.to_owned()));
     assert_eq!(tree(folder.path()), before);

@@ -96,12 +96,12 @@ fn parameters_are_read_by_name_and_type() {
     assert_eq!(agent.parameter::<String>("missing").expect("is not there"), None);
     assert_eq!(
         agent.parameter::<u8>("windows").expect_err("is no number").to_string(),
-        "the configuration has 1 fault\n  a.parameters.windows: must be of the type that its reader expects; found a list, from the \
+        "the configuration has 1 fault: a.parameters.windows: must be of the type that its reader expects; found a list, from the \
          agents file; invalid type: sequence, expected u8"
     );
     assert_eq!(
         agent.parameter::<SizeType>("odd name").expect_err("is no text").to_string(),
-        "the configuration has 1 fault\n  a.parameters[\"odd name\"]: must be of the type that its reader expects; found null, from the \
+        "the configuration has 1 fault: a.parameters[\"odd name\"]: must be of the type that its reader expects; found null, from the \
          agents file; invalid type: null, expected a string"
     );
 }

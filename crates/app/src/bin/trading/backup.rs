@@ -39,8 +39,7 @@ fn create(settings: &Settings, output: Output) -> Result<(), Failure> {
     };
     drop(progress);
     let text = format!("made and proven: {}, {}", made.path.display(), bytes(made.size_bytes));
-    output.say(&text, || described(&made));
-    Ok(())
+    output.say(&text, || described(&made))
 }
 
 fn show(progress: &output::Progress, stage: Progress) {
@@ -78,8 +77,7 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
     let folder = settings.backup.path.full();
     let backups = Backup::list(&folder)?;
     if backups.is_empty() && !output.json {
-        output::print(&format!("there are no backups in {}", folder.display()));
-        return Ok(());
+        return output::print(&format!("there are no backups in {}", folder.display()));
     }
     let rows = backups.iter().map(|backup| {
         let proven = match &backup.manifest {
@@ -91,8 +89,7 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
         [name(&backup.path), age(backup.created_at), bytes(backup.size_bytes), trades, proven]
     });
     let listed = table(["NAME", ">AGE", ">SIZE", ">TRADES", "PROVEN"], rows);
-    output.say(&listed, || backups.iter().map(described).collect());
-    Ok(())
+    output.say(&listed, || backups.iter().map(described).collect())
 }
 
 fn age(time: DateTime<Utc>) -> String {
@@ -112,21 +109,45 @@ fn verify(settings: &Settings, wanted: Option<&str>, output: Output) -> Result<(
     let progress = output.progress("backup");
     backup.verify(None, |stage| show(&progress, stage))?;
     drop(progress);
-    output.say(&format!("{} is whole", backup.path.display()), || described(&backup));
-    Ok(())
+    output.say(&format!("{} is whole", backup.path.display()), || described(&backup))
 }
 
 /// The folder that was named, or the backup of that name among ours.
 fn find(settings: &Settings, wanted: &str) -> Result<Backup, Failure> {
-    let named = settings.backup.path.full().join(wanted);
-    let path = if named.is_dir() { named } else { PathBuf::from(wanted) };
-    Ok(Backup::open(path)?)
+    let folder = settings.backup.path.full();
+    let places = [folder.join(wanted), std::path::absolute(wanted).unwrap_or_else(|_| PathBuf::from(wanted))];
+    if let Some(path) = places.iter().find(|place| place.is_dir()) {
+        return Ok(Backup::open(path)?);
+    }
+    let names: Vec<_> = Backup::list(&folder)?.iter().map(|backup| name(&backup.path)).collect();
+    let looked = places.each_ref().map(|place| place.display().to_string()).join(" nor ");
+    Err(Failure::Usage {
+        what: format!("there is no backup {wanted}: neither {looked} is one"),
+        way_out: named(&names),
+    })
 }
+
+/// How many backups are named where one is to be chosen.
+const NAMES_LISTED: usize = 5;
+
+fn named(names: &[String]) -> String {
+    if names.is_empty() {
+        return HOW_TO_HAVE_ONE.to_owned();
+    }
+    let listed = names.iter().take(NAMES_LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if names.len() > NAMES_LISTED { "; `trading backup list` has them all" } else { "" };
+    format!("name one of {listed}{more}")
+}
+
+const HOW_TO_HAVE_ONE: &str = "make one with `trading backup create`, or set BACKUP__PATH to where they are";
 
 fn newest(settings: &Settings, counts: impl Fn(&Backup) -> bool) -> Result<Backup, Failure> {
     let folder = settings.backup.path.full();
     let found = Backup::list(&folder)?.into_iter().find(counts);
-    found.ok_or_else(|| Failure::Unwell { what: format!("there is no proven backup in {}", folder.display()) })
+    found.ok_or_else(|| Failure::Unwell {
+        what: format!("there is no proven backup in {}", folder.display()),
+        way_out: HOW_TO_HAVE_ONE.to_owned(),
+    })
 }
 
 pub(crate) fn restore(sources: &SettingSources, arguments: &cli::Restore, output: Output) -> Result<(), Failure> {
@@ -164,6 +185,5 @@ pub(crate) fn restore(sources: &SettingSources, arguments: &cli::Restore, output
     output.say(
         &text,
         || json!({ "database": database, "backup": backup.path, "replaced": restored.replaced, "lost": restored.lost }),
-    );
-    Ok(())
+    )
 }

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use trading_app::{Error, storage::sqlite, version};
 use trading_config::{Loader, Settings};
 
-use crate::output::{Output, print};
+use crate::{failure::Failure, output::print};
 
 /// The infrastructure of a trading automation system.
 #[derive(Debug, Parser)]
@@ -220,8 +220,8 @@ impl SettingSources {
     }
 }
 
-pub(crate) fn completions(shell: Shell, _output: Output) {
+pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "trading", &mut text);
-    print(String::from_utf8_lossy(&text).trim_end());
+    print(String::from_utf8_lossy(&text).trim_end())
 }
