@@ -94,7 +94,9 @@ impl Error {
     /// The exit code of a program that ends with this error: 2 for the settings, which the operator wrote, else 1.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if matches!(self, Self::Settings(_)) { 2 } else { 1 })
+        let of_settings =
+            matches!(self, Self::Settings(_) | Self::Logging(trading_logging::Error::UnknownComponent { .. }));
+        ExitCode::from(if of_settings { 2 } else { 1 })
     }
 
     /// What can be done about it, as a clause; `None` where nothing can be said.
@@ -145,7 +147,9 @@ impl Error {
                 }
             }
             Self::SampleInProduction => "set DATABASE_PATH to another database",
-            Self::Logging(trading_logging::Error::UnknownComponent { .. }) => "correct LOGGING__LEVELS",
+            Self::Logging(trading_logging::Error::UnknownComponent { .. }) => {
+                "correct LOGGING__LEVELS: it may name agents, api, trading, performance, trading_automation, and what a program adds"
+            }
             Self::Logging(_) => "the folder is the setting LOG_PATH",
             Self::GaveUp { .. } => "check the disk, and start it again: a start looks at everything anew",
             Self::Monitoring(trading_monitoring::Error::Bind { .. }) => "set MONITORING__PORT or MONITORING__HOST",

@@ -31,6 +31,15 @@ pub fn storage_options(settings: &Settings) -> trading_storage::Options {
     }
 }
 
+/// What only the parts can find in the settings: a level of the log for a component that neither we nor `log_components` have. Starts
+/// nothing and looks at no file.
+///
+/// # Errors
+/// [`crate::Error::Logging`].
+pub fn check_settings(settings: &Settings, log_components: Vec<String>) -> Result<(), crate::Error> {
+    Ok(logging(settings, log_components).validate()?)
+}
+
 #[expect(clippy::disallowed_methods, reason = "asks whether standard error is a terminal, and writes nothing")]
 pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trading_logging::Options {
     let logging = &settings.logging;

@@ -161,3 +161,33 @@ fn an_error_is_one_line_with_a_way_out() {
     let error = fails(root, &[], &["restore", "typo"], 2);
     assert!(error.contains("; way out: name one of trading_automation-2"), "{error}");
 }
+
+#[test]
+fn every_command_has_examples() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let help = |path: &[String]| {
+        let arguments: Vec<_> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let (code, help, stderr) = answer(folder.path(), &[], &arguments);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        help
+    };
+    let (mut paths, mut seen) = (vec![Vec::<String>::new()], 0);
+    while let Some(path) = paths.pop() {
+        let help = help(&path);
+        let section = |head| help.split(head).nth(1).unwrap_or_default().lines().take_while(|line| !line.is_empty());
+        let of_path = ["trading".to_owned()].into_iter().chain(path.iter().cloned()).collect::<Vec<_>>().join(" ");
+        let examples: Vec<_> = section("Examples:\n").collect();
+        assert!(!examples.is_empty(), "{path:?}: {help}");
+        for example in examples {
+            assert!(example.trim().starts_with(&of_path), "{path:?}: {example}");
+            seen += 1;
+        }
+        let commands = section("Commands:\n")
+            .filter(|line| !line.starts_with("   "))
+            .filter_map(|line| line.split_whitespace().next());
+        let commands =
+            commands.filter(|name| *name != "help").map(|name| [path.clone(), vec![name.to_owned()]].concat());
+        paths.extend(commands.collect::<Vec<_>>());
+    }
+    assert!(seen > 30, "{seen}");
+}

@@ -131,8 +131,13 @@ fn components_of_the_log_have_levels() {
     let (code, _, stderr) = crate::Running::start(folder.path(), &quiet).stop(rustix::process::Signal::TERM);
     assert_eq!(code, Some(0));
     assert!(!stderr.contains("started") && stderr.contains("the head of the chain of trades"), "{stderr}");
-    let output = run(folder.path(), &[("LOGGING__LEVELS", "quiver=DEBUG"), ("MONITORING__PORT", "0")], &[]);
+    let unknown = [("LOGGING__LEVELS", "quiver=DEBUG"), ("MONITORING__PORT", "0")];
+    let before = tree(folder.path());
     let expected = "error: no log component is called \"quiver\"; those of the options are known, and `trading_automation`; way out: \
-                    correct LOGGING__LEVELS\n";
-    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), expected));
+                    correct LOGGING__LEVELS: it may name agents, api, trading, performance, trading_automation, and what a program adds\n";
+    for arguments in [&[][..], &["check-config"]] {
+        let output = run(folder.path(), &unknown, arguments);
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), expected), "{arguments:?}");
+        assert_eq!(tree(folder.path()), before, "nothing was made");
+    }
 }

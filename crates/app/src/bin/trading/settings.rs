@@ -10,6 +10,7 @@ use crate::{
 
 pub(crate) fn check(sources: &SettingSources, output: Output) -> Result<(), Failure> {
     let settings = sources.load()?;
+    trading_app::check_settings(&settings, Vec::new())?;
     let warnings = settings.warnings();
     if !output.json {
         warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
