@@ -22,7 +22,7 @@ pub enum Error {
     Damaged {
         /// What is wrong with the record.
         source: trading_storage::Error,
-        /// The newest proven backup.
+        /// The newest proven backup of it; of all where it cannot be told which are.
         backup: PathBuf,
     },
     /// What was to be imported.
@@ -84,7 +84,13 @@ impl Error {
                 | E::NotADatabase { .. }
                 | E::Emptied { .. }
         );
-        let backup = || Backup::newest_proven(settings.backup.path.full()).ok().flatten();
+        let backup = || {
+            let instance = Backup::instance_at(settings.database.full_path());
+            let is_ours =
+                |backup: &Backup| instance.as_ref().is_none_or(|instance| backup.is_of(instance) == Some(true));
+            let backups = Backup::list(settings.backup.path.full()).ok()?;
+            backups.into_iter().find(|backup| backup.is_proven() && is_ours(backup))
+        };
         match is_lost.then(backup).flatten() {
             Some(backup) => Self::Damaged { source: error, backup: backup.path },
             None => Self::Storage(error),

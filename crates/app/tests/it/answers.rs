@@ -191,3 +191,60 @@ fn every_command_has_examples() {
     }
     assert!(seen > 30, "{seen}");
 }
+
+#[test]
+fn a_restore_without_a_name_means_a_backup_of_this_instance() {
+    let (folder, other) = (project(), project());
+    let (root, other) = (folder.path(), other.path());
+    let backups = root.join("data/backups").display().to_string();
+    let variables = [("BACKUP__PATH", backups.as_str())];
+    let well = |root: &Path, arguments: &[&str]| {
+        let (code, stdout, stderr) = answer(root, &variables, &[arguments, &["--json"]].concat());
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        serde_json::from_str::<Value>(&stdout).expect("JSON")
+    };
+    well(other, &["init-db"]);
+    let foreign = well(other, &["backup", "create"])["name"].as_str().expect("a name").to_owned();
+    well(root, &["init-db"]);
+    let error = fails(root, &variables, &["restore", "--yes"], 2);
+    let expected = format!(
+        "error: the proven backups in …/data/backups are all of other instances; way out: name one of {foreign}"
+    );
+    assert_eq!(error, expected);
+    let ours = well(root, &["backup", "create"])["path"].as_str().expect("a path").to_owned();
+    let newer = well(other, &["backup", "create"])["name"].as_str().expect("a name").to_owned();
+
+    let listed = well(root, &["backup", "list"]);
+    let of_us: Vec<_> = (0..3).map(|at| listed[at]["ours"].as_bool()).collect();
+    assert_eq!(of_us, [Some(false), Some(true), Some(false)], "the newest first: {listed}");
+    let (_, listed, _) = answer(root, &variables, &["backup", "list"]);
+    assert_eq!(listed.matches("of another instance").count(), 2, "{listed}");
+
+    let database = root.join("data/trading_automation.db");
+    for damage in [false, true] {
+        if damage {
+            fs::write(&database, "not a database ".repeat(1_000)).expect("is overwritten");
+            let error = fails(root, &variables, &["verify"], 1);
+            assert!(error.ends_with(&format!("`trading restore {}`", ours)), "{error}");
+        }
+        assert_eq!(well(root, &["restore", "--yes"])["backup"], ours);
+    }
+    // The head beside it is enough; without it nobody can say, and one must be named.
+    fs::remove_file(&database).expect("is removed");
+    assert_eq!(well(root, &["restore", "--yes"])["backup"], ours);
+    fs::remove_file(&database).expect("is removed");
+    fs::remove_file(database.with_extension("db.head")).expect("is removed");
+    let error = fails(root, &variables, &["restore", "--yes"], 2);
+    assert!(
+        error.starts_with(
+            "error: nothing at …/data/trading_automation.db says which backups are of it; way out: name one of "
+        ),
+        "{error}"
+    );
+    let lists_nothing = well(root, &["backup", "list"]);
+    assert!(lists_nothing[0]["ours"].is_null(), "{lists_nothing}");
+    well(root, &["restore", "--yes", ours.rsplit('/').next().expect("a name")]);
+    let error = fails(root, &variables, &["restore", &newer], 2);
+    assert!(error.contains(", which is of another instance, in the place of "), "{error}");
+    assert!(well(root, &["restore", "--yes", &newer])["lost"].is_string(), "that was said by name");
+}

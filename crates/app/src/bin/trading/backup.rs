@@ -79,8 +79,11 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
     if backups.is_empty() && !output.json {
         return output::print(&format!("there are no backups in {}", folder.display()));
     }
+    let instance = Backup::instance_at(settings.database.full_path());
+    let is_ours = |backup: &Backup| backup.is_of(instance.as_deref()?);
     let rows = backups.iter().map(|backup| {
         let proven = match &backup.manifest {
+            Ok(_) if is_ours(backup) == Some(false) => "of another instance".to_owned(),
             Ok(_) if backup.is_proven() => "yes".to_owned(),
             Ok(_) => "no: its chain was not walked".to_owned(),
             Err(why) => format!("no: {why}"),
@@ -89,7 +92,12 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
         [name(&backup.path), age(backup.created_at), bytes(backup.size_bytes), trades, proven]
     });
     let listed = table(["NAME", ">AGE", ">SIZE", ">TRADES", "PROVEN"], rows);
-    output.say(&listed, || backups.iter().map(described).collect())
+    let all = |backup| {
+        let mut value = described(backup);
+        value["ours"] = json!(is_ours(backup));
+        value
+    };
+    output.say(&listed, || backups.iter().map(all).collect())
 }
 
 fn age(time: DateTime<Utc>) -> String {
@@ -120,11 +128,9 @@ fn find(settings: &Settings, wanted: &str) -> Result<Backup, Failure> {
         return Ok(Backup::open(path)?);
     }
     let names: Vec<_> = Backup::list(&folder)?.iter().map(|backup| name(&backup.path)).collect();
-    let looked = places.each_ref().map(|place| place.display().to_string()).join(" nor ");
-    Err(Failure::Usage {
-        what: format!("there is no backup {wanted}: neither {looked} is one"),
-        way_out: named(&names),
-    })
+    let [ours, typed] = places.each_ref().map(|place| place.display().to_string());
+    let looked = if ours == typed { String::new() } else { format!(": neither {ours} nor {typed} is one") };
+    Err(Failure::Usage { what: format!("there is no backup {wanted}{looked}"), way_out: named(&names) })
 }
 
 /// How many backups are named where one is to be chosen.
@@ -150,15 +156,34 @@ fn newest(settings: &Settings, counts: impl Fn(&Backup) -> bool) -> Result<Backu
     })
 }
 
+/// The one that a restore means where none is named.
+fn newest_of_ours(settings: &Settings) -> Result<Backup, Failure> {
+    // Which says it where there is none at all.
+    newest(settings, Backup::is_proven)?;
+    let (folder, database) = (settings.backup.path.full(), settings.database.full_path());
+    let proven: Vec<_> = Backup::list(&folder)?.into_iter().filter(Backup::is_proven).collect();
+    let way_out = named(&proven.iter().map(|backup| name(&backup.path)).collect::<Vec<_>>());
+    let Some(ours) = Backup::instance_at(&database) else {
+        let what = format!("nothing at {} says which backups are of it", database.display());
+        return Err(Failure::Usage { what, way_out });
+    };
+    proven.into_iter().find(|backup| backup.is_of(&ours) == Some(true)).ok_or_else(|| Failure::Usage {
+        what: format!("the proven backups in {} are all of other instances", folder.display()),
+        way_out,
+    })
+}
+
 pub(crate) fn restore(sources: &SettingSources, arguments: &cli::Restore, output: Output) -> Result<(), Failure> {
     let settings = sources.load_without_agents()?;
     let backup = match &arguments.backup {
         Some(wanted) => find(&settings, wanted)?,
-        None => newest(&settings, Backup::is_proven)?,
+        None => newest_of_ours(&settings)?,
     };
     let database = settings.database.full_path();
     let time = backup.created_at.format("%Y-%m-%d %H:%M:%S UTC");
-    let question = format!("Put the backup of {time} in the place of {}?", database.display());
+    let is_foreign = Backup::instance_at(&database).is_some_and(|ours| backup.is_of(&ours) == Some(false));
+    let whose = if is_foreign { ", which is of another instance," } else { "" };
+    let question = format!("Put the backup of {time}{whose} in the place of {}?", database.display());
     if database.exists() {
         confirm(&question, arguments.yes)?;
     }

@@ -98,7 +98,7 @@ pub(crate) enum Command {
     },
     /// Put a backup in the place of the database; what is there is moved aside
     #[command(
-        after_help = "Examples:\n  trading restore                     the newest proven one\n  trading restore trading_automation-20261123T040000.000000Z\n  trading restore --yes /mnt/copy/trading_automation-20261123T040000.000000Z"
+        after_help = "Examples:\n  trading restore                     the newest proven one of this instance\n  trading restore trading_automation-20261123T040000.000000Z\n  trading restore --yes /mnt/copy/trading_automation-20261123T040000.000000Z"
     )]
     Restore(Restore),
     /// Prove that the record is whole: the file, the chain of events, and its head
@@ -174,7 +174,7 @@ pub(crate) enum Backup {
 
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// Its name or its folder [default: the newest proven one]
+    /// Its name or its folder [default: the newest proven one of this instance]
     pub(crate) backup: Option<String>,
     /// Do not ask, even if something is lost
     #[arg(long)]
