@@ -40,7 +40,12 @@ pub fn check_settings(settings: &Settings, log_components: Vec<String>) -> Resul
     Ok(logging(settings, log_components).validate()?)
 }
 
-#[expect(clippy::disallowed_methods, reason = "asks whether standard error is a terminal, and writes nothing")]
+/// Whether standard error shows colour. What the terminal can do is no setting.
+#[expect(clippy::disallowed_methods, reason = "asks what standard error is, and writes nothing")]
+fn shows_colour() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
 pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trading_logging::Options {
     let logging = &settings.logging;
     let defaults = trading_logging::Options::at(logging.path.full());
@@ -52,7 +57,7 @@ pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trad
             Console::Json => trading_logging::Console::Json,
             Console::Off => trading_logging::Console::Off,
         },
-        colour: logging.no_color.is_none() && io::stderr().is_terminal(),
+        colour: logging.no_color.is_none() && shows_colour(),
         components: defaults.components.iter().cloned().chain(more_components).collect(),
         retention_days: logging.retention_days,
         retention_bytes: logging.retention_bytes.map(Bytes::get),

@@ -1,8 +1,16 @@
 //! What the commands answer where something that they are asked with, or find, is not good.
 
-use std::{fs, net::TcpListener, path::Path, process::Stdio};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Stdio,
+    thread,
+};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::{Running, project, run, text, write};
@@ -247,4 +255,65 @@ fn a_restore_without_a_name_means_a_backup_of_this_instance() {
     let error = fails(root, &variables, &["restore", &newer], 2);
     assert!(error.contains(", which is of another instance, in the place of "), "{error}");
     assert!(well(root, &["restore", "--yes", &newer])["lost"].is_string(), "that was said by name");
+}
+
+#[test]
+fn the_token_goes_to_the_address_of_the_settings_alone() {
+    const TOKEN: &str = "0123456789abcdef-token";
+    let folder = project();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("an address").port().to_string();
+    // What it sends, up to the end of its header.
+    let sent = |variables: &[(&str, &str)], arguments: &[&str]| {
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| {
+                let (stream, _) = listener.accept().expect("somebody asks");
+                let lines = BufReader::new(&stream).lines().map(|line| line.expect("is read"));
+                let header: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+                (&stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("is answered");
+                header.join("\n")
+            });
+            fails(folder.path(), &[variables, &[("MONITORING__TOKEN", TOKEN)]].concat(), arguments, 1);
+            asked.join().expect("it was asked")
+        })
+    };
+    let ours = [("MONITORING__PORT", port.as_str())];
+    assert!(sent(&ours, &["health"]).contains(TOKEN), "the control");
+    let url = |host: &str, path: &str| format!("http://{host}:{port}/{path}");
+    for url in [url("127.0.0.1", "health"), url("127.0.0.1", "elsewhere"), url("localhost", "health")] {
+        let header = sent(&[("MONITORING__PORT", "1")], &["health", "--url", &url]);
+        assert!(header.starts_with("GET /") && !header.contains(TOKEN), "{header}");
+    }
+    assert!(!sent(&ours, &["health", "--url", &url("127.0.0.1", "elsewhere")]).contains(TOKEN));
+}
+
+#[test]
+fn what_the_start_finds_is_mended_or_in_the_log() {
+    let folder = project();
+    let env = folder.path().join(".env");
+    write(folder.path(), ".env", "");
+    fs::set_permissions(&env, fs::Permissions::from_mode(0o644)).expect("is set");
+    // A soft limit that is too low, below a hard one that is not.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -Sn 100; exec \"$0\"", env!("CARGO_BIN_EXE_trading")]);
+    command.current_dir(folder.path()).env_clear().env("MONITORING__PORT", "0");
+    command.env("MONITORING__EXTERNAL_CHECKS", "false").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("starts");
+    let mut stdout = BufReader::new(child.stdout.take().expect("is piped"));
+    let mut banner = String::new();
+    while !banner.contains("stop  ") && stdout.read_line(&mut banner).expect("is read") > 0 {}
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("it runs");
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("is there");
+    assert_eq!(files.split_whitespace().nth(3), Some("1024"), "{files}");
+    let log = fs::read_to_string(folder.path().join("logs/trading_automation.log")).expect("is there");
+    let warned = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let warned =
+        warned.filter(|line| line["message"].as_str().is_some_and(|text| text.starts_with("others may read ")));
+    let warned: Vec<_> = warned.collect();
+    assert_eq!(warned.len(), 1, "{log}");
+    assert_eq!(warned[0]["level"], "WARN");
+    assert!(warned[0].to_string().contains(&format!("chmod 600 {}", env.display())), "{warned:?}");
 }
