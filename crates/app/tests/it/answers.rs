@@ -233,7 +233,7 @@ fn a_restore_without_a_name_means_a_backup_of_this_instance() {
         if damage {
             fs::write(&database, "not a database ".repeat(1_000)).expect("is overwritten");
             let error = fails(root, &variables, &["verify"], 1);
-            assert!(error.ends_with(&format!("`trading restore {}`", ours)), "{error}");
+            assert!(error.ends_with(&format!("`trading restore {ours}`")), "{error}");
         }
         assert_eq!(well(root, &["restore", "--yes"])["backup"], ours);
     }

@@ -39,7 +39,7 @@ fn create(settings: &Settings, output: Output) -> Result<(), Failure> {
     };
     drop(progress);
     let text = format!("made and proven: {}, {}", made.path.display(), bytes(made.size_bytes));
-    output.say(&text, || described(&made))
+    output.say(&text, || described(&made, Some(true)))
 }
 
 fn show(progress: &output::Progress, stage: Progress) {
@@ -53,13 +53,15 @@ fn show(progress: &output::Progress, stage: Progress) {
     progress.stage(what, stage.done, stage.total);
 }
 
-fn described(backup: &Backup) -> Value {
+/// `ours` says if it is of this instance, where that can be told.
+fn described(backup: &Backup, ours: Option<bool>) -> Value {
     json!({
         "name": name(&backup.path),
         "path": backup.path,
         "created_at": backup.created_at.to_rfc3339(),
         "bytes": backup.size_bytes,
         "proven": backup.is_proven(),
+        "ours": ours,
         "fault": backup.manifest.as_ref().err(),
         "trades": trades(backup),
     })
@@ -92,12 +94,7 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
         [name(&backup.path), age(backup.created_at), bytes(backup.size_bytes), trades, proven]
     });
     let listed = table(["NAME", ">AGE", ">SIZE", ">TRADES", "PROVEN"], rows);
-    let all = |backup| {
-        let mut value = described(backup);
-        value["ours"] = json!(is_ours(backup));
-        value
-    };
-    output.say(&listed, || backups.iter().map(all).collect())
+    output.say(&listed, || backups.iter().map(|backup| described(backup, is_ours(backup))).collect())
 }
 
 fn age(time: DateTime<Utc>) -> String {
@@ -117,7 +114,10 @@ fn verify(settings: &Settings, wanted: Option<&str>, output: Output) -> Result<(
     let progress = output.progress("backup");
     backup.verify(None, |stage| show(&progress, stage))?;
     drop(progress);
-    output.say(&format!("{} is whole", backup.path.display()), || described(&backup))
+    output.say(&format!("{} is whole", backup.path.display()), || {
+        let instance = Backup::instance_at(settings.database.full_path());
+        described(&backup, instance.and_then(|instance| backup.is_of(&instance)))
+    })
 }
 
 /// The folder that was named, or the backup of that name among ours.

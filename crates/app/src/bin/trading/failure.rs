@@ -67,8 +67,8 @@ impl Failure {
             }
         };
         let mut value = json!({ "error": text, "causes": causes, "way_out": way_out });
-        if let Some(faults) = self.faults() {
-            value["faults"] = faults;
+        if let (Some(faults), Some(fields)) = (self.faults(), value.as_object_mut()) {
+            fields.insert("faults".to_owned(), faults);
         }
         value
     }
