@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::Utc;
 use trading_config::{AgentsWatch, Settings, WatchOptions};
 use trading_logging::Logging;
 use trading_monitoring::{
@@ -117,13 +118,16 @@ impl Builder {
     /// # Errors
     /// Of the part that failed; those that were started are stopped again.
     pub fn start(self) -> Result<App, Error> {
-        let warnings = start_checks::look(&self.settings, self.logging).into_warnings()?;
+        let log_options = wiring::logging(&self.settings, self.log_components);
+        if self.logging {
+            log_options.validate()?;
+        }
+        let warnings = start_checks::look(&self.settings, self.logging, Utc::now()).into_warnings()?;
         let options = wiring::server(&self.settings)?;
         let listener = match self.listener {
             Some(listener) => listener,
             None => options.bind().map_err(|error| address_taken(error, &self.settings))?,
         };
-        let log_options = wiring::logging(&self.settings, self.log_components);
         if self.logging {
             log_options.check()?;
         }

@@ -22,7 +22,7 @@ pub enum Error {
     Damaged {
         /// What is wrong with the record.
         source: trading_storage::Error,
-        /// The newest proven backup.
+        /// The newest proven backup of it; of all where it cannot be told which are.
         backup: PathBuf,
     },
     /// What was to be imported.
@@ -84,7 +84,13 @@ impl Error {
                 | E::NotADatabase { .. }
                 | E::Emptied { .. }
         );
-        let backup = || Backup::newest_proven(settings.backup.path.full()).ok().flatten();
+        let backup = || {
+            let instance = Backup::instance_at(settings.database.full_path());
+            let is_ours =
+                |backup: &Backup| instance.as_ref().is_none_or(|instance| backup.is_of(instance) == Some(true));
+            let backups = Backup::list(settings.backup.path.full()).ok()?;
+            backups.into_iter().find(|backup| backup.is_proven() && is_ours(backup))
+        };
         match is_lost.then(backup).flatten() {
             Some(backup) => Self::Damaged { source: error, backup: backup.path },
             None => Self::Storage(error),
@@ -94,7 +100,9 @@ impl Error {
     /// The exit code of a program that ends with this error: 2 for the settings, which the operator wrote, else 1.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if matches!(self, Self::Settings(_)) { 2 } else { 1 })
+        let of_settings =
+            matches!(self, Self::Settings(_) | Self::Logging(trading_logging::Error::UnknownComponent { .. }));
+        ExitCode::from(if of_settings { 2 } else { 1 })
     }
 
     /// What can be done about it, as a clause; `None` where nothing can be said.
@@ -145,7 +153,9 @@ impl Error {
                 }
             }
             Self::SampleInProduction => "set DATABASE_PATH to another database",
-            Self::Logging(trading_logging::Error::UnknownComponent { .. }) => "correct LOGGING__LEVELS",
+            Self::Logging(trading_logging::Error::UnknownComponent { .. }) => {
+                "correct LOGGING__LEVELS: it may name agents, api, trading, performance, trading_automation, and what a program adds"
+            }
             Self::Logging(_) => "the folder is the setting LOG_PATH",
             Self::GaveUp { .. } => "check the disk, and start it again: a start looks at everything anew",
             Self::Monitoring(trading_monitoring::Error::Bind { .. }) => "set MONITORING__PORT or MONITORING__HOST",
@@ -203,7 +213,11 @@ impl Error {
     }
 }
 
+/// One goes into the line of the error; of several, each has its own.
 fn listed(faults: &[StartFault]) -> String {
+    if let [fault] = faults {
+        return format!(": {fault}");
+    }
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
 

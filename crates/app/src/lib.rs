@@ -35,7 +35,7 @@ pub use crate::{
     signals::{Signals, outlive_file_size_limit},
     start_checks::StartFault,
     task::{Task, TaskContext, TaskError},
-    wiring::{api_retry, storage_options},
+    wiring::{api_retry, check_settings, storage_options},
 };
 
 /// The workspace's README, so that its examples are compiled and run.

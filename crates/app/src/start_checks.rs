@@ -67,7 +67,7 @@ impl Findings {
 }
 
 /// Looks at the machine.
-pub(crate) fn look(settings: &Settings, logging: bool) -> Findings {
+pub(crate) fn look(settings: &Settings, logging: bool, now: DateTime<Utc>) -> Findings {
     let mut findings = Findings::default();
     let data = folder_of(&settings.database.full_path());
     let mut folders = vec![("the database", "DATABASE_PATH", data)];
@@ -81,7 +81,7 @@ pub(crate) fn look(settings: &Settings, logging: bool) -> Findings {
         check_folder(what, variable, &folder, &mut findings);
     }
     check_secrets(&settings.root.join(".env"), &mut findings);
-    check_clock(Utc::now(), &mut findings);
+    check_clock(now, &mut findings);
     check_open_files(&mut findings);
     findings
 }
@@ -96,9 +96,12 @@ fn existing(folder: &Path) -> Option<(&Path, Metadata)> {
 }
 
 fn check_folder(what: &str, variable: &str, wanted: &Path, findings: &mut Findings) {
-    // What is no folder is told by the part that needs it.
-    let Some((folder, metadata)) = existing(wanted).filter(|(_, metadata)| metadata.is_dir()) else { return };
+    let Some((folder, metadata)) = existing(wanted) else { return };
     let shown = folder.display();
+    if !metadata.is_dir() {
+        let way_out = format!("move it away, or set {variable} to another place");
+        return findings.fault(format!("{shown} is no folder, and should have {what}"), &way_out);
+    }
     if access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let way_out = format!("let user {} write to it, or set {variable} to another place", getuid().as_raw());
         findings.fault(format!("the folder {shown} of {what} cannot be written"), &way_out);
@@ -170,6 +173,20 @@ mod tests {
     #[track_caller]
     fn check(found: &[StartFault], expected: &[&str]) {
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_clock_and_the_secrets_are_looked_at_before_the_start() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::loader().root(folder.path()).environment([("", ""); 0]).load().expect("loads");
+        let file = folder.path().join(".env");
+        fs::write(&file, "").expect("is written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("is set");
+        let found = look(&settings, true, DateTime::UNIX_EPOCH);
+        assert!(found.faults.iter().any(|fault| fault.what.starts_with("the clock says 1970-01-01")), "{found:?}");
+        assert!(found.warnings.iter().any(|warning| warning.what.starts_with("others may read ")), "{found:?}");
+        let found = look(&settings, true, Utc::now());
+        assert_eq!(found.faults, []);
     }
 
     #[test]

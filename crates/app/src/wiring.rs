@@ -31,7 +31,21 @@ pub fn storage_options(settings: &Settings) -> trading_storage::Options {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "asks whether standard error is a terminal, and writes nothing")]
+/// What only the parts can find in the settings: a level of the log for a component that neither we nor `log_components` have. Starts
+/// nothing and looks at no file.
+///
+/// # Errors
+/// [`crate::Error::Logging`].
+pub fn check_settings(settings: &Settings, log_components: Vec<String>) -> Result<(), crate::Error> {
+    Ok(logging(settings, log_components).validate()?)
+}
+
+/// Whether standard error shows colour. What the terminal can do is no setting.
+#[expect(clippy::disallowed_methods, reason = "asks what standard error is, and writes nothing")]
+fn shows_colour() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
 pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trading_logging::Options {
     let logging = &settings.logging;
     let defaults = trading_logging::Options::at(logging.path.full());
@@ -43,7 +57,7 @@ pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trad
             Console::Json => trading_logging::Console::Json,
             Console::Off => trading_logging::Console::Off,
         },
-        colour: logging.no_color.is_none() && io::stderr().is_terminal(),
+        colour: logging.no_color.is_none() && shows_colour(),
         components: defaults.components.iter().cloned().chain(more_components).collect(),
         retention_days: logging.retention_days,
         retention_bytes: logging.retention_bytes.map(Bytes::get),

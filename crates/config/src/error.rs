@@ -74,7 +74,11 @@ fn count(faults: &[Fault]) -> String {
     }
 }
 
+/// One goes into the line of the error; of several, each has its own.
 fn lines(faults: &[Fault]) -> String {
+    if let [fault] = faults {
+        return format!(": {fault}");
+    }
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
 

@@ -46,6 +46,7 @@ pub struct Loader {
     environment: Option<Vec<(OsString, OsString)>>,
     overrides: Vec<(String, SecretString)>,
     sections: Vec<Brought>,
+    agents_unread: bool,
 }
 
 /// A section that somebody else brings, with its type forgotten.
@@ -97,6 +98,14 @@ impl Loader {
         if self.sections.iter().all(|section| section.id != id) {
             self.sections.push(Brought { id, keys: T::keys, read: |reader| Arc::new(T::read(reader)) });
         }
+        self
+    }
+
+    /// Leaves the agents file unread, for what does not need the agents and must work where that file is not good:
+    /// [`Settings::agents`] has none then.
+    #[must_use]
+    pub fn without_agents(mut self) -> Self {
+        self.agents_unread = true;
         self
     }
 
@@ -152,20 +161,21 @@ impl Loader {
         let merged = Merged::new([toml, dotenv, process, files, overrides]);
         let mut reader = Reader::new(&merged, &keys, environment, &root);
         faults.into_iter().for_each(|fault| reader.fault(fault));
-        settings(reader, (environment, explanation), &root, &self.sections)
+        settings(reader, (environment, explanation), &root, &self.sections, self.agents_unread)
     }
 }
 
 impl fmt::Debug for Loader {
     /// Without values, which may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { folder, root, environment, overrides, sections } = self;
+        let Self { folder, root, environment, overrides, sections, agents_unread } = self;
         f.debug_struct("Loader")
             .field("folder", folder)
             .field("root", root)
             .field("environment", &environment.as_ref().map(|e| e.iter().map(|(name, _)| name).collect::<Vec<_>>()))
             .field("overrides", &overrides.iter().map(|(key, _)| key).collect::<Vec<_>>())
             .field("sections", &sections.len())
+            .field("agents_unread", agents_unread)
             .finish()
     }
 }
@@ -175,6 +185,7 @@ fn settings(
     (environment, explanation): (Environment, Explanation),
     root: &Path,
     brought: &[Brought],
+    agents_unread: bool,
 ) -> Result<Settings, Error> {
     let mut sections = Sections {
         environment,
@@ -195,7 +206,9 @@ fn settings(
     };
     sections.brought = brought.iter().map(|section| (section.id, (section.read)(&mut reader))).collect();
     sections.warnings.extend(crosscheck::check(&sections, &mut reader));
-    sections.agents = agents::load(&sections.trading.agents_path, environment, &mut reader)?;
+    if !agents_unread {
+        sections.agents = agents::load(&sections.trading.agents_path, environment, &mut reader)?;
+    }
     sections.explanations.push(explanation);
     sections.explanations.extend(reader.finish()?);
     Ok(Settings::new(sections))

@@ -74,7 +74,7 @@ pub trait Section: Clone + fmt::Debug + Send + Sync + 'static {
 /// let error = loader().environment([("SIGNALS__INTERVAL", "20s")]).load().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "the configuration has 1 fault\n  signals.timeout, signals.interval: one request must end before the next one \
+///     "the configuration has 1 fault: signals.timeout, signals.interval: one request must end before the next one \
 ///      begins; found \"30s\" and \"20s\", from default and variable SIGNALS__INTERVAL; lower SIGNALS__TIMEOUT"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -227,10 +227,23 @@ impl Options {
     ///
     /// [`Error::Option`], [`Error::CreateFolder`] or [`Error::Write`].
     pub fn check(&self) -> Result<(), Error> {
-        check(self)?;
-        let components = Components::new(self)?;
+        let components = self.components()?;
         Folder::prepare(&self.folder, components.slots())?.undo();
         Ok(())
+    }
+
+    /// Only whether they go together; nothing is looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`], [`Error::UnknownComponent`].
+    pub fn validate(&self) -> Result<(), Error> {
+        self.components().map(drop)
+    }
+
+    fn components(&self) -> Result<Components, Error> {
+        check(self)?;
+        Components::new(self)
     }
 }
 

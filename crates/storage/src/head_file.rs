@@ -29,6 +29,12 @@ impl HeadFile {
         &self.instance_id
     }
 
+    /// The instance that the file beside a database names, if it is there and can be understood.
+    pub(crate) fn instance_at(database: &Path) -> Option<String> {
+        let text = fs::read_to_string(beside(database, "head")).ok()?;
+        text.split_ascii_whitespace().next().map(str::to_owned)
+    }
+
     /// Writes the head: the file is the old one or the new one, whatever happens in between.
     pub(crate) fn write(&self, head: &Head) -> Result<(), Error> {
         let failed = |source| Error::HeadFile { path: self.path.clone(), source };

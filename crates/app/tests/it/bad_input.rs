@@ -44,7 +44,7 @@ fn a_malformed_agents_file() {
         "error: …/config/agents.json:1: not JSON: expected value at line 1 column 13; way out: correct that line";
     refused(&folder, &[], 2, expected);
     write(folder.path(), "config/agents.json", r#"{"agents": [{"id": "A", "name": "A", "type": "technical"}]}"#);
-    let expected = "error: the configuration has 1 fault\n  agents[0].id: must be 1 to 64 of a-z, 0-9, _ and -; found \"A\", \
+    let expected = "error: the configuration has 1 fault: agents[0].id: must be 1 to 64 of a-z, 0-9, _ and -; found \"A\", \
                     from config/agents.json:1; for example nancy_pelosi";
     refused(&folder, &[], 2, expected);
     fs::remove_file(folder.path().join("config/agents.json")).expect("is removed");
@@ -107,8 +107,10 @@ fn a_port_that_is_taken() {
 fn a_database_folder_that_cannot_be_written() {
     let folder = project();
     write(folder.path(), "data", "a file where the folder should be");
-    let expected = "error: cannot create the database …/data/trading_automation.db: File exists (os error 17); way out: let this user write to the folder, or name another path; the path is the setting DATABASE_PATH";
+    let expected = "error: this machine is not ready\n  …/data is no folder, and should have the database; move it away, or set DATABASE_PATH to \
+                    another place\n  …/data is no folder, and should have the backups; move it away, or set BACKUP__PATH to another place";
     refused(&folder, &[("MONITORING__PORT", "0")], 1, expected);
+    fs::remove_file(folder.path().join("data")).expect("is removed");
     let expected = "error: cannot create the database /proc/trading/record.db: No such file or directory (os error 2); way out: let this user write to the folder, or name another path; the path is the setting DATABASE_PATH";
     refused(&folder, &[("MONITORING__PORT", "0"), ("DATABASE_PATH", "/proc/trading/record.db")], 1, expected);
 }
@@ -153,7 +155,7 @@ fn a_missing_database_in_production() {
 fn a_log_folder_that_cannot_be_written() {
     let folder = project();
     write(folder.path(), "logs", "a file where the folder should be");
-    let expected = "error: cannot create the log folder …/logs; create it for this user, or choose another log folder: File exists (os error 17); way out: the folder is the setting LOG_PATH";
+    let expected = "error: this machine is not ready: …/logs is no folder, and should have the logs; move it away, or set LOG_PATH to another place";
     refused(&folder, &[("MONITORING__PORT", "0")], 1, expected);
 }
 
@@ -207,4 +209,16 @@ fn names_from_outside_are_refused_or_kept_byte_for_byte() {
     let listed = run(folder.path(), &[], &["agents", "list", "--json"]);
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
     assert_eq!((&listed[0]["name"], listed[0]["record"].is_null()), (&name.into(), false));
+}
+
+#[test]
+fn a_folder_of_backups_that_is_a_file() {
+    let folder = project();
+    write(folder.path(), "backups", "a file where the folder should be");
+    for path in ["backups", "backups/below"] {
+        let variables = [("MONITORING__PORT", "0"), ("BACKUP__PATH", path)];
+        let expected = "error: this machine is not ready: …/backups is no folder, and should have the backups; move it away, or set \
+                        BACKUP__PATH to another place";
+        refused(&folder, &variables, 1, expected);
+    }
 }

@@ -60,7 +60,7 @@ fn check_config_says_if_the_settings_are_good_and_starts_nothing() {
     let good = "the settings are good: development, paper money, 5 of 5 agents enabled\n";
     let warning = format!("warning: what calls outside services cannot work before these are set: {keys}\n");
     assert_eq!(check(&[]), (Some(0), good.to_owned(), warning));
-    let bad = "error: the configuration has 1 fault\n  logging.level: must be one of ERROR, WARNING, INFO, DEBUG, TRACE; found \
+    let bad = "error: the configuration has 1 fault: logging.level: must be one of ERROR, WARNING, INFO, DEBUG, TRACE; found \
                \"LOUD\", from variable LOG_LEVEL; for example LOG_LEVEL=INFO\n";
     assert_eq!(check(&[("LOG_LEVEL", "LOUD")]), (Some(2), String::new(), bad.to_owned()));
     assert_eq!(tree(folder.path()), before);
@@ -131,8 +131,13 @@ fn components_of_the_log_have_levels() {
     let (code, _, stderr) = crate::Running::start(folder.path(), &quiet).stop(rustix::process::Signal::TERM);
     assert_eq!(code, Some(0));
     assert!(!stderr.contains("started") && stderr.contains("the head of the chain of trades"), "{stderr}");
-    let output = run(folder.path(), &[("LOGGING__LEVELS", "quiver=DEBUG"), ("MONITORING__PORT", "0")], &[]);
+    let unknown = [("LOGGING__LEVELS", "quiver=DEBUG"), ("MONITORING__PORT", "0")];
+    let before = tree(folder.path());
     let expected = "error: no log component is called \"quiver\"; those of the options are known, and `trading_automation`; way out: \
-                    correct LOGGING__LEVELS\n";
-    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), expected));
+                    correct LOGGING__LEVELS: it may name agents, api, trading, performance, trading_automation, and what a program adds\n";
+    for arguments in [&[][..], &["check-config"]] {
+        let output = run(folder.path(), &unknown, arguments);
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), expected), "{arguments:?}");
+        assert_eq!(tree(folder.path()), before, "nothing was made");
+    }
 }

@@ -1,5 +1,6 @@
 //! The whole, as operators meet it (the real binary) and as embedders do (the library).
 
+mod answers;
 mod bad_input;
 mod commands;
 mod embedding;

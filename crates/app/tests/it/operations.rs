@@ -142,7 +142,7 @@ fn a_limit_of_open_files_that_is_too_low() {
         command.env("MONITORING__PORT", "0").output().expect("runs")
     };
     let output = shell("ulimit -n 64");
-    let expected = "error: this machine is not ready\n  only 64 files may be open at once, and 256 are needed; raise the limit: \
+    let expected = "error: this machine is not ready: only 64 files may be open at once, and 256 are needed; raise the limit: \
                     `ulimit -n 1024`, or LimitNOFILE=1024 in the systemd unit\n";
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), expected));
     assert_eq!(tree(folder.path()), before, "nothing was made");

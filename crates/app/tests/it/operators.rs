@@ -68,7 +68,10 @@ fn a_backup_is_made_listed_verified_and_restored() {
     well(root, &["init-db", "--sample-data"]);
     let none = format!("there are no backups in {}/data/backups\n", root.display());
     assert_eq!(well(root, &["backup", "list"]), none);
-    assert_eq!(fails(root, &["backup", "verify"], 1), "error: there is no proven backup in …/data/backups");
+    assert_eq!(
+        fails(root, &["backup", "verify"], 1),
+        "error: there is no proven backup in …/data/backups; way out: make one with `trading backup create`, or set BACKUP__PATH to where they are"
+    );
     let made = json(root, &["backup", "create"]);
     assert_eq!((&made["proven"], &made["trades"]), (&true.into(), &400.into()), "{made}");
     let name = made["name"].as_str().expect("a name");
@@ -229,7 +232,7 @@ fn health_asks_the_running_program() {
     assert_eq!(json(root, &["health", "--url", &url])["status"], "healthy");
     let elsewhere = format!("http://{}/ping", running.address);
     let error = fails(root, &["health", "--url", &elsewhere], 1);
-    assert!(error.ends_with(" answered 200, and not as our health server does"), "{error}");
+    assert!(error.contains(" answered 200, and not as our health server does; way out: "), "{error}");
     assert_eq!(running.stop(Signal::TERM).0, Some(0));
     let error = fails(root, &["health", "--url", &url], 1);
     assert!(error.contains("does not answer as it should: "), "{error}");

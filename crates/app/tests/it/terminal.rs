@@ -2,15 +2,15 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use crate::{project, run, text, tree};
 
-/// The exit code of this in a terminal where it is answered so, and what that shows.
-fn shown(root: &Path, variables: &[(&str, &str)], arguments: &str, answer: &str) -> (Option<i32>, String) {
+/// This in a terminal.
+fn in_terminal(root: &Path, variables: &[(&str, &str)], arguments: &str) -> Child {
     let mut command = Command::new("script");
     let program = env!("CARGO_BIN_EXE_trading");
     command.args(["-qec", &format!("stty columns 120; exec {program} {arguments}"), "/dev/null"]);
@@ -21,7 +21,12 @@ fn shown(root: &Path, variables: &[(&str, &str)], arguments: &str, answer: &str)
         .env("PATH", "/usr/bin:/bin")
         .envs(variables.iter().copied());
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = piped.expect("`script` is there, which every Linux has");
+    piped.expect("`script` is there, which every Linux has")
+}
+
+/// The exit code of this in a terminal where it is answered so, and what that shows.
+fn shown(root: &Path, variables: &[(&str, &str)], arguments: &str, answer: &str) -> (Option<i32>, String) {
+    let mut child = in_terminal(root, variables, arguments);
     child.stdin.take().expect("is piped").write_all(answer.as_bytes()).expect("is written");
     let output = child.wait_with_output().expect("ends");
     (output.status.code(), text(&output.stdout))
@@ -85,4 +90,30 @@ fn colour_is_for_terminals_without_no_color() {
         assert!(!plain.contains("\u{1b}["), "{name}: {plain:?}");
     }
     assert!(!text(&run(folder.path(), &[], &["--help"]).stdout).contains('\u{1b}'));
+}
+
+#[test]
+fn the_log_on_a_terminal_has_colour_without_no_color() {
+    let folder = project();
+    let until_ctrl_c = |variables: &[(&str, &str)]| {
+        let variables = [variables, &[("MONITORING__PORT", "0"), ("MONITORING__EXTERNAL_CHECKS", "false")]].concat();
+        let mut child = in_terminal(folder.path(), &variables, "serve");
+        let mut stdout = BufReader::new(child.stdout.take().expect("is piped"));
+        let mut shown = String::new();
+        while !shown.contains("stop  ") {
+            assert_ne!(stdout.read_line(&mut shown).expect("is read"), 0, "{shown}");
+        }
+        let mut stdin = child.stdin.take().expect("is piped");
+        stdin.write_all(b"\x03").expect("is written");
+        stdout.read_to_string(&mut shown).expect("is read");
+        drop(stdin);
+        assert_eq!(child.wait().expect("ends").code(), Some(0), "{shown}");
+        assert!(shown.contains("started") && shown.contains("stopped"), "{shown}");
+        shown
+    };
+    assert!(until_ctrl_c(&[]).contains("\u{1b}["));
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let plain = until_ctrl_c(&[(name, value)]);
+        assert!(!plain.contains("\u{1b}["), "{name}: {plain:?}");
+    }
 }

@@ -96,12 +96,12 @@ fn parameters_are_read_by_name_and_type() {
     assert_eq!(agent.parameter::<String>("missing").expect("is not there"), None);
     assert_eq!(
         agent.parameter::<u8>("windows").expect_err("is no number").to_string(),
-        "the configuration has 1 fault\n  a.parameters.windows: must be of the type that its reader expects; found a list, from the \
+        "the configuration has 1 fault: a.parameters.windows: must be of the type that its reader expects; found a list, from the \
          agents file; invalid type: sequence, expected u8"
     );
     assert_eq!(
         agent.parameter::<SizeType>("odd name").expect_err("is no text").to_string(),
-        "the configuration has 1 fault\n  a.parameters[\"odd name\"]: must be of the type that its reader expects; found null, from the \
+        "the configuration has 1 fault: a.parameters[\"odd name\"]: must be of the type that its reader expects; found null, from the \
          agents file; invalid type: null, expected a string"
     );
 }
@@ -115,4 +115,12 @@ fn a_named_file_must_exist_and_the_default_one_only_outside_development() {
         let error = load(&variables).expect_err("is refused").to_string();
         assert!(error.contains("trading.agents_path: must name a file that exists; found \"/"), "{error}");
     }
+}
+
+#[test]
+fn who_needs_no_agents_does_not_read_them() {
+    let folder = project(&[("config/agents.json", "{")]);
+    assert!(loader(folder.path(), &[]).load().is_err());
+    let settings = loader(folder.path(), &[]).without_agents().load().expect("loads");
+    assert!(settings.agents().list().is_empty());
 }

@@ -5,12 +5,12 @@ use std::fs;
 use proptest::prelude::*;
 use trading_config::Error;
 
-use crate::{loader, project};
+use crate::{faults_of, loader, project};
 
 fn lines(json: &str) -> Vec<String> {
     let folder = project(&[("config/agents.json", json)]);
     let error = loader(folder.path(), &[]).load().expect_err("is refused").to_string();
-    error.lines().skip(1).map(|line| line.trim().to_owned()).collect()
+    faults_of(&error).into_iter().map(str::to_owned).collect()
 }
 
 #[track_caller]

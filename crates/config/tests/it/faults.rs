@@ -1,12 +1,11 @@
 //! What is said about settings that break a rule.
 
-use crate::{ONE_AGENT, load, loader, project};
+use crate::{ONE_AGENT, faults_of, load, loader, project};
 
 #[track_caller]
 fn check(variables: &[(&str, &str)], expected: &[&str]) {
     let error = load(variables).expect_err("is refused").to_string();
-    let lines: Vec<_> = error.lines().skip(1).map(str::trim).collect();
-    assert_eq!(lines, expected);
+    assert_eq!(faults_of(&error), expected);
 }
 
 #[test]
@@ -143,7 +142,7 @@ fn production_needs_its_keys() {
     let error = loader(folder.path(), &keys[..3]).load().expect_err("one is missing").to_string();
     assert_eq!(
         error,
-        "the configuration has 1 fault\n  api.alpaca.secret_key: is required in production; found nothing, from default; set \
+        "the configuration has 1 fault: api.alpaca.secret_key: is required in production; found nothing, from default; set \
          ALPACA_SECRET_KEY, or ENVIRONMENT=development to do without"
     );
 }

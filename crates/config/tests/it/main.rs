@@ -42,3 +42,11 @@ fn loader(root: &Path, variables: &[(&str, &str)]) -> Loader {
 fn load(variables: &[(&str, &str)]) -> Result<Settings, Error> {
     loader(project(&[]).path(), variables).load()
 }
+
+/// The faults that an error names: one in its own line, several in lines of their own.
+fn faults_of(error: &str) -> Vec<&str> {
+    match error.strip_prefix("the configuration has 1 fault: ") {
+        Some(fault) => vec![fault],
+        None => error.lines().skip(1).map(str::trim).collect(),
+    }
+}

@@ -65,7 +65,7 @@ fn settings_that_are_no_secrets_have_files_too() {
     secret(folder.path(), "port", b"http\n", 0o600);
     let error = loader(folder.path(), &[("MONITORING__PORT_FILE", "port")]).load().expect_err("no port").to_string();
     let expected = format!(
-        "the configuration has 1 fault\n  monitoring.port: must be a whole number from 0 to 65535; found \"http\", from \
+        "the configuration has 1 fault: monitoring.port: must be a whole number from 0 to 65535; found \"http\", from \
          variable MONITORING__PORT_FILE ({}); for example MONITORING__PORT=8080",
         folder.path().join("port").display()
     );
@@ -77,7 +77,7 @@ fn refused(folder: &Path, variables: &[(&str, &str)], expected: &str) {
     let error = loader(folder, variables).load().expect_err("is refused");
     assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
     let text = error.to_string().replace(&folder.display().to_string(), "…");
-    assert_eq!(text, format!("the configuration has 1 fault\n  api.quiver.key: {expected}"));
+    assert_eq!(text, format!("the configuration has 1 fault: api.quiver.key: {expected}"));
 }
 
 #[test]

@@ -250,7 +250,7 @@ fn check(rows: &[Row]) {
                 };
                 let found = if key.secret { "a secret".to_owned() } else { format!("{text:?}") };
                 let expected = format!(
-                    "the configuration has 1 fault\n  {path}: must be {rule}; found {found}, from override {path}; {hint}"
+                    "the configuration has 1 fault: {path}: must be {rule}; found {found}, from override {path}; {hint}"
                 );
                 assert_eq!(error.to_string(), expected);
             }

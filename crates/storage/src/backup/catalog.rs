@@ -149,7 +149,7 @@ impl Backup {
     ) -> Result<Vec<PathBuf>, Error> {
         let folder = folder.as_ref();
         let limit = TimeDelta::days(i64::from(keep_days));
-        let ours = |backup: &Self| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
+        let ours = |backup: &Self| backup.is_of(instance_id) == Some(true);
         let (mut proven, mut removed) = (0, Vec::new());
         for backup in Self::list(folder)?.into_iter().filter(ours) {
             proven += usize::from(backup.is_proven());

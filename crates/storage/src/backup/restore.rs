@@ -153,6 +153,25 @@ fn present(path: &Path) -> Option<(String, Head)> {
     Some((instance_id, head))
 }
 
+impl Backup {
+    /// The instance whose backups are those of the database at `path`: its own; or, where it cannot be read or is gone, that of the head
+    /// which was kept beside it. `None` where neither says it, or they disagree. Takes no lock, and writes nothing.
+    #[must_use]
+    pub fn instance_at(path: impl AsRef<Path>) -> Option<String> {
+        let path = connection::unlinked(path.as_ref());
+        match (present(&path).map(|(instance_id, _)| instance_id), HeadFile::instance_at(&path)) {
+            (Some(own), Some(kept)) => (own == kept).then_some(own),
+            (own, kept) => own.or(kept),
+        }
+    }
+
+    /// Whether it says that it is of this instance; `None` if its manifest is not good.
+    #[must_use]
+    pub fn is_of(&self, instance_id: &str) -> Option<bool> {
+        self.manifest.as_ref().ok().map(|manifest| manifest.contents.instance_id == instance_id)
+    }
+}
+
 /// Finishes a restore that was interrupted, before the database is opened for writing.
 pub(crate) fn finish_interrupted(database: &Path) -> Result<(), Error> {
     if !exchange::is_interrupted(database) {

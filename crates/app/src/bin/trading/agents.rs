@@ -54,8 +54,7 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
         ]
     });
     let head = ["ID", "TYPE", "ENABLED", ">POSITIONS", ">VALUE", "LAST TRADE", "NAME"];
-    output.say(&table(head, rows), || agents.iter().map(|agent| described(agent, standings.get(&agent.id))).collect());
-    Ok(())
+    output.say(&table(head, rows), || agents.iter().map(|agent| described(agent, standings.get(&agent.id))).collect())
 }
 
 fn described(agent: &Agent, standing: Option<&Summary>) -> Value {
@@ -105,8 +104,7 @@ fn show(settings: &Settings, id: &str, output: Output) -> Result<(), Failure> {
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 2;
     let said = lines.iter().filter(|(_, value)| !value.is_empty());
     let text: String = said.map(|(name, value)| format!("{name:width$}{value}\n")).collect();
-    output.say(&text, || described(agent, standing));
-    Ok(())
+    output.say(&text, || described(agent, standing))
 }
 
 fn validate(sources: &SettingSources, file: Option<String>, output: Output) -> Result<(), Failure> {
@@ -115,8 +113,7 @@ fn validate(sources: &SettingSources, file: Option<String>, output: Output) -> R
     // Where there is no file, the built-in ones.
     let source = settings.agents().source();
     let text = format!("{source} is good: {agents} agents, {enabled} enabled");
-    output.say(&text, || json!({ "source": source, "agents": agents, "enabled": enabled }));
-    Ok(())
+    output.say(&text, || json!({ "source": source, "agents": agents, "enabled": enabled }))
 }
 
 /// Rounded half to even; a width alone would cut it off.

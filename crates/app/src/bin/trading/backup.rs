@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(crate) fn run(sources: &SettingSources, command: cli::Backup, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     match command {
         cli::Backup::Create => create(&settings, output),
         cli::Backup::List => list(&settings, output),
@@ -39,8 +39,7 @@ fn create(settings: &Settings, output: Output) -> Result<(), Failure> {
     };
     drop(progress);
     let text = format!("made and proven: {}, {}", made.path.display(), bytes(made.size_bytes));
-    output.say(&text, || described(&made));
-    Ok(())
+    output.say(&text, || described(&made, Some(true)))
 }
 
 fn show(progress: &output::Progress, stage: Progress) {
@@ -54,13 +53,15 @@ fn show(progress: &output::Progress, stage: Progress) {
     progress.stage(what, stage.done, stage.total);
 }
 
-fn described(backup: &Backup) -> Value {
+/// `ours` says if it is of this instance, where that can be told.
+fn described(backup: &Backup, ours: Option<bool>) -> Value {
     json!({
         "name": name(&backup.path),
         "path": backup.path,
         "created_at": backup.created_at.to_rfc3339(),
         "bytes": backup.size_bytes,
         "proven": backup.is_proven(),
+        "ours": ours,
         "fault": backup.manifest.as_ref().err(),
         "trades": trades(backup),
     })
@@ -78,11 +79,13 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
     let folder = settings.backup.path.full();
     let backups = Backup::list(&folder)?;
     if backups.is_empty() && !output.json {
-        output::print(&format!("there are no backups in {}", folder.display()));
-        return Ok(());
+        return output::print(&format!("there are no backups in {}", folder.display()));
     }
+    let instance = Backup::instance_at(settings.database.full_path());
+    let is_ours = |backup: &Backup| backup.is_of(instance.as_deref()?);
     let rows = backups.iter().map(|backup| {
         let proven = match &backup.manifest {
+            Ok(_) if is_ours(backup) == Some(false) => "of another instance".to_owned(),
             Ok(_) if backup.is_proven() => "yes".to_owned(),
             Ok(_) => "no: its chain was not walked".to_owned(),
             Err(why) => format!("no: {why}"),
@@ -91,8 +94,7 @@ fn list(settings: &Settings, output: Output) -> Result<(), Failure> {
         [name(&backup.path), age(backup.created_at), bytes(backup.size_bytes), trades, proven]
     });
     let listed = table(["NAME", ">AGE", ">SIZE", ">TRADES", "PROVEN"], rows);
-    output.say(&listed, || backups.iter().map(described).collect());
-    Ok(())
+    output.say(&listed, || backups.iter().map(|backup| described(backup, is_ours(backup))).collect())
 }
 
 fn age(time: DateTime<Utc>) -> String {
@@ -112,32 +114,76 @@ fn verify(settings: &Settings, wanted: Option<&str>, output: Output) -> Result<(
     let progress = output.progress("backup");
     backup.verify(None, |stage| show(&progress, stage))?;
     drop(progress);
-    output.say(&format!("{} is whole", backup.path.display()), || described(&backup));
-    Ok(())
+    output.say(&format!("{} is whole", backup.path.display()), || {
+        let instance = Backup::instance_at(settings.database.full_path());
+        described(&backup, instance.and_then(|instance| backup.is_of(&instance)))
+    })
 }
 
 /// The folder that was named, or the backup of that name among ours.
 fn find(settings: &Settings, wanted: &str) -> Result<Backup, Failure> {
-    let named = settings.backup.path.full().join(wanted);
-    let path = if named.is_dir() { named } else { PathBuf::from(wanted) };
-    Ok(Backup::open(path)?)
+    let folder = settings.backup.path.full();
+    let places = [folder.join(wanted), std::path::absolute(wanted).unwrap_or_else(|_| PathBuf::from(wanted))];
+    if let Some(path) = places.iter().find(|place| place.is_dir()) {
+        return Ok(Backup::open(path)?);
+    }
+    let names: Vec<_> = Backup::list(&folder)?.iter().map(|backup| name(&backup.path)).collect();
+    let [ours, typed] = places.each_ref().map(|place| place.display().to_string());
+    let looked = if ours == typed { String::new() } else { format!(": neither {ours} nor {typed} is one") };
+    Err(Failure::Usage { what: format!("there is no backup {wanted}{looked}"), way_out: named(&names) })
 }
+
+/// How many backups are named where one is to be chosen.
+const NAMES_LISTED: usize = 5;
+
+fn named(names: &[String]) -> String {
+    if names.is_empty() {
+        return HOW_TO_HAVE_ONE.to_owned();
+    }
+    let listed = names.iter().take(NAMES_LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if names.len() > NAMES_LISTED { "; `trading backup list` has them all" } else { "" };
+    format!("name one of {listed}{more}")
+}
+
+const HOW_TO_HAVE_ONE: &str = "make one with `trading backup create`, or set BACKUP__PATH to where they are";
 
 fn newest(settings: &Settings, counts: impl Fn(&Backup) -> bool) -> Result<Backup, Failure> {
     let folder = settings.backup.path.full();
     let found = Backup::list(&folder)?.into_iter().find(counts);
-    found.ok_or_else(|| Failure::Unwell { what: format!("there is no proven backup in {}", folder.display()) })
+    found.ok_or_else(|| Failure::Unwell {
+        what: format!("there is no proven backup in {}", folder.display()),
+        way_out: HOW_TO_HAVE_ONE.to_owned(),
+    })
+}
+
+/// The one that a restore means where none is named.
+fn newest_of_ours(settings: &Settings) -> Result<Backup, Failure> {
+    // Which says it where there is none at all.
+    newest(settings, Backup::is_proven)?;
+    let (folder, database) = (settings.backup.path.full(), settings.database.full_path());
+    let proven: Vec<_> = Backup::list(&folder)?.into_iter().filter(Backup::is_proven).collect();
+    let way_out = named(&proven.iter().map(|backup| name(&backup.path)).collect::<Vec<_>>());
+    let Some(ours) = Backup::instance_at(&database) else {
+        let what = format!("nothing at {} says which backups are of it", database.display());
+        return Err(Failure::Usage { what, way_out });
+    };
+    proven.into_iter().find(|backup| backup.is_of(&ours) == Some(true)).ok_or_else(|| Failure::Usage {
+        what: format!("the proven backups in {} are all of other instances", folder.display()),
+        way_out,
+    })
 }
 
 pub(crate) fn restore(sources: &SettingSources, arguments: &cli::Restore, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let backup = match &arguments.backup {
         Some(wanted) => find(&settings, wanted)?,
-        None => newest(&settings, Backup::is_proven)?,
+        None => newest_of_ours(&settings)?,
     };
     let database = settings.database.full_path();
     let time = backup.created_at.format("%Y-%m-%d %H:%M:%S UTC");
-    let question = format!("Put the backup of {time} in the place of {}?", database.display());
+    let is_foreign = Backup::instance_at(&database).is_some_and(|ours| backup.is_of(&ours) == Some(false));
+    let whose = if is_foreign { ", which is of another instance," } else { "" };
+    let question = format!("Put the backup of {time}{whose} in the place of {}?", database.display());
     if database.exists() {
         confirm(&question, arguments.yes)?;
     }
@@ -164,6 +210,5 @@ pub(crate) fn restore(sources: &SettingSources, arguments: &cli::Restore, output
     output.say(
         &text,
         || json!({ "database": database, "backup": backup.path, "replaced": restored.replaced, "lost": restored.lost }),
-    );
-    Ok(())
+    )
 }

@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::LazyLock};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use trading_app::{Error, storage::sqlite, version};
-use trading_config::Settings;
+use trading_config::{Loader, Settings};
 
-use crate::output::{Output, print};
+use crate::{failure::Failure, output::print};
 
 /// The infrastructure of a trading automation system.
 #[derive(Debug, Parser)]
@@ -50,8 +50,14 @@ Exit codes: 0 well, 1 failed, 2 usage or settings.";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start, and run until SIGINT or SIGTERM (the default)
+    #[command(
+        after_help = "Examples:\n  trading serve\n  trading serve --set monitoring.port=9090\n  trading serve --json              the banner as JSON, for programs"
+    )]
     Serve,
     /// Create the database, or bring its schema up to date
+    #[command(
+        after_help = "Examples:\n  trading init-db\n  trading init-db --sample-data --trades 1000\n  trading init-db --path /tmp/other.db"
+    )]
     InitDb {
         /// The SQLite file [default: the setting database.path]
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -64,6 +70,9 @@ pub(crate) enum Command {
         trades: Option<u64>,
     },
     /// Check all settings and the agents file, and start nothing
+    #[command(
+        after_help = "Examples:\n  trading check-config\n  trading check-config --json           all faults as a list\n  trading check-config --set environment=production"
+    )]
     CheckConfig,
     /// Say where a setting comes from, what it may be and what it means; without a key, show all that hold
     #[command(
@@ -89,10 +98,13 @@ pub(crate) enum Command {
     },
     /// Put a backup in the place of the database; what is there is moved aside
     #[command(
-        after_help = "Examples:\n  trading restore                     the newest proven one\n  trading restore trading_automation-20261123T040000.000000Z\n  trading restore --yes /mnt/copy/trading_automation-20261123T040000.000000Z"
+        after_help = "Examples:\n  trading restore                     the newest proven one of this instance\n  trading restore trading_automation-20261123T040000.000000Z\n  trading restore --yes /mnt/copy/trading_automation-20261123T040000.000000Z"
     )]
     Restore(Restore),
     /// Prove that the record is whole: the file, the chain of events, and its head
+    #[command(
+        after_help = "Examples:\n  trading verify\n  trading verify --set database.path=/mnt/copy/trading_automation.db"
+    )]
     Verify,
     /// Bring over the database of the earlier system
     #[command(
@@ -121,13 +133,16 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agents {
     /// All of them, with what they hold
+    #[command(after_help = "Examples:\n  trading agents list\n  trading agents list --json")]
     List,
     /// One of them, with all that is known of it
+    #[command(after_help = "Examples:\n  trading agents show nancy_pelosi\n  trading agents show nancy_pelosi --json")]
     Show {
         /// The agent, such as nancy_pelosi
         id: String,
     },
     /// Check an agents file, and change nothing
+    #[command(after_help = "Examples:\n  trading agents validate\n  trading agents validate new-agents.json")]
     Validate {
         /// The file [default: the setting trading.agents_path]
         #[arg(value_hint = ValueHint::FilePath)]
@@ -138,10 +153,19 @@ pub(crate) enum Agents {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Backup {
     /// Make one and prove it, also of the record of a running instance
+    #[command(
+        after_help = "Examples:\n  trading backup create\n  trading backup create --set backup.path=/mnt/backups"
+    )]
     Create,
     /// Those there are, the newest first
+    #[command(
+        after_help = "Examples:\n  trading backup list\n  trading backup list --json\n  trading backup list --set backup.path=/mnt/backups"
+    )]
     List,
     /// Prove one anew, from the first byte to the last
+    #[command(
+        after_help = "Examples:\n  trading backup verify                the newest one\n  trading backup verify trading_automation-20261123T040000.000000Z\n  trading backup verify /mnt/copy/trading_automation-20261123T040000.000000Z"
+    )]
     Verify {
         /// Its name or its folder [default: the newest]
         backup: Option<String>,
@@ -150,7 +174,7 @@ pub(crate) enum Backup {
 
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// Its name or its folder [default: the newest proven one]
+    /// Its name or its folder [default: the newest proven one of this instance]
     pub(crate) backup: Option<String>,
     /// Do not ask, even if something is lost
     #[arg(long)]
@@ -193,8 +217,22 @@ impl SettingSources {
         self.load_with(None)
     }
 
+    /// Without the agents, for the commands that do not need them: a running instance tolerates an agents file that is not good, and so
+    /// must whoever asks it how it is, or saves its record.
+    pub(crate) fn load_without_agents(&self) -> Result<Settings, Error> {
+        Ok(self.loader().without_agents().load()?)
+    }
+
     /// With a path of the command line, which starts where the command was given.
     pub(crate) fn load_with(&self, path: Option<(&str, String)>) -> Result<Settings, Error> {
+        let mut loader = self.loader();
+        if let Some((key, path)) = path {
+            loader = loader.set_path(key, path);
+        }
+        Ok(loader.load()?)
+    }
+
+    fn loader(&self) -> Loader {
         let mut loader = Settings::loader();
         if let Some(root) = &self.root {
             loader = loader.root(root);
@@ -202,15 +240,12 @@ impl SettingSources {
         for (key, value) in &self.overrides {
             loader = loader.set(key, value);
         }
-        if let Some((key, path)) = path {
-            loader = loader.set_path(key, path);
-        }
-        Ok(loader.load()?)
+        loader
     }
 }
 
-pub(crate) fn completions(shell: Shell, _output: Output) {
+pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "trading", &mut text);
-    print(String::from_utf8_lossy(&text).trim_end());
+    print(String::from_utf8_lossy(&text).trim_end())
 }

@@ -16,6 +16,7 @@ pub(crate) enum Failure {
     /// What was looked at is not well.
     Unwell {
         what: String,
+        way_out: String,
     },
 }
 
@@ -39,17 +40,36 @@ impl Failure {
         match self {
             Self::App(error) if verbose => error.explain(),
             Self::App(error) => error.line(),
-            Self::Usage { what, way_out } => format!("error: {what}; way out: {way_out}"),
-            Self::Unwell { what } => format!("error: {what}"),
+            Self::Usage { what, way_out } | Self::Unwell { what, way_out } => {
+                format!("error: {what}; way out: {way_out}")
+            }
+        }
+    }
+
+    /// Each of the faults that the text lists.
+    fn faults(&self) -> Option<Value> {
+        match self {
+            Self::App(Error::Settings(trading_config::Error::Invalid { faults })) => {
+                Some(faults.iter().map(|fault| json!({ "key": fault.key, "rule": fault.rule, "found": fault.found, "source": fault.source, "hint": fault.hint })).collect())
+            }
+            Self::App(Error::Machine { faults }) => {
+                Some(faults.iter().map(|fault| json!({ "what": fault.what, "way_out": fault.way_out })).collect())
+            }
+            _ => None,
         }
     }
 
     pub(crate) fn json(&self) -> Value {
         let (text, causes, way_out) = match self {
             Self::App(error) => (error.to_string(), error.causes(), error.way_out()),
-            Self::Usage { what, way_out } => (what.clone(), Vec::new(), Some(way_out.clone())),
-            Self::Unwell { what } => (what.clone(), Vec::new(), None),
+            Self::Usage { what, way_out } | Self::Unwell { what, way_out } => {
+                (what.clone(), Vec::new(), Some(way_out.clone()))
+            }
         };
-        json!({ "error": text, "causes": causes, "way_out": way_out })
+        let mut value = json!({ "error": text, "causes": causes, "way_out": way_out });
+        if let (Some(faults), Some(fields)) = (self.faults(), value.as_object_mut()) {
+            fields.insert("faults".to_owned(), faults);
+        }
+        value
     }
 }

@@ -16,16 +16,23 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(sources: &SettingSources, url: Option<String>, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let url = url.unwrap_or_else(|| address(&settings));
-    let (status, body) = ask(&settings, &url)
-        .map_err(|error| Failure::Unwell { what: format!("{url} does not answer as it should: {error}") })?;
+    let way_out =
+        || "see that `trading` runs, and listens there: MONITORING__HOST, MONITORING__PORT, or --url".to_owned();
+    let failed = |what| Failure::Unwell { what, way_out: way_out() };
+    let (status, body) =
+        ask(&settings, &url).map_err(|error| failed(format!("{url} does not answer as it should: {error}")))?;
     let report: Option<Value> = serde_json::from_str(&body).ok();
     let Some(word) = report.as_ref().and_then(|report| report.get("status")).and_then(Value::as_str) else {
-        return Err(Failure::Unwell { what: format!("{url} answered {status}, and not as our health server does") });
+        return Err(failed(format!("{url} answered {status}, and not as our health server does")));
     };
-    output.say(&text(word, report.as_ref()), || report.clone().unwrap_or_else(|| json!({ "status": word })));
-    if status == 200 { Ok(()) } else { Err(Failure::Unwell { what: format!("it is {word}") }) }
+    output.say(&text(word, report.as_ref()), || report.clone().unwrap_or_else(|| json!({ "status": word })))?;
+    if status == 200 {
+        return Ok(());
+    }
+    let way_out = "see what its components say, and its log".to_owned();
+    Err(Failure::Unwell { what: format!("it is {word}"), way_out })
 }
 
 fn address(settings: &Settings) -> String {

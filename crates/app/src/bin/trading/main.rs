@@ -9,6 +9,7 @@ mod output;
 mod record;
 mod serve;
 mod settings;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -24,14 +25,19 @@ use output::Output;
 fn main() -> ExitCode {
     // What is made is for this user alone, whoever makes it: the record, its backups, the logs.
     umask(Mode::from_bits_truncate(0o077));
-    let Cli { command, sources, json, verbose } = Cli::parse();
+    let Cli { command, sources, json, verbose } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::end(&error),
+    };
     let output = Output { json };
+    let is_health = matches!(command, Some(Command::Health { .. }));
     let done = outlive_file_size_limit().map_err(Failure::from).and_then(|()| run(command, &sources, output));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.fail(&failure, verbose);
-            failure.exit_code()
+            // Container engines know no other answer to a health check than 0 and 1.
+            if is_health { ExitCode::FAILURE } else { failure.exit_code() }
         }
     }
 }
@@ -55,9 +61,6 @@ fn run(command: Option<Command>, sources: &SettingSources, output: Output) -> Re
         Command::Verify => record::verify(sources, output),
         Command::Import(arguments) => record::import(sources, &arguments, output),
         Command::Health { url } => health::run(sources, url, output),
-        Command::Completions { shell } => {
-            cli::completions(shell, output);
-            Ok(())
-        }
+        Command::Completions { shell } => cli::completions(shell),
     }
 }

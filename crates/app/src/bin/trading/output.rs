@@ -18,12 +18,8 @@ pub(crate) struct Output {
 
 impl Output {
     /// Says what was done, in one of the two forms.
-    pub(crate) fn say(self, text: &impl fmt::Display, json: impl FnOnce() -> Value) {
-        if self.json {
-            print(&format!("{:#}", json()));
-        } else {
-            print(text.to_string().trim_end());
-        }
+    pub(crate) fn say(self, text: &impl fmt::Display, json: impl FnOnce() -> Value) -> Result<(), Failure> {
+        if self.json { print(&format!("{:#}", json())) } else { print(text.to_string().trim_end()) }
     }
 
     pub(crate) fn fail(self, failure: &Failure, verbose: bool) {
@@ -115,9 +111,20 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a binary prints")]
-pub(crate) fn print(text: &str) {
-    // Nobody may be reading any more, and that is no reason to fail, or to stop trading.
-    drop(writeln!(io::stdout(), "{text}"));
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    written(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
+}
+
+/// Nobody may be reading any more, which is no reason to fail; a disk that takes no more is one.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Unwell {
+            what: format!("the output could not be written: {error}"),
+            way_out: "make room there, or write it elsewhere".to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a binary prints")]

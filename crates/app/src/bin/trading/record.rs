@@ -33,12 +33,11 @@ pub(crate) fn init_db(
         };
         let sample = report.sample.as_ref().map(|sample| sample.trades);
         json!({ "database": report.path, "done": done, "schema_version": version, "trades": report.trades, "sample_trades": sample })
-    });
-    Ok(())
+    })
 }
 
 pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let record = storage_options(&settings);
     let progress = output.progress("walking the chain");
     let tell = |done, total| progress.at(done, total);
@@ -62,12 +61,11 @@ pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Fai
     output.say(&text, || {
         let head = json!({ "sequence": proven.head.sequence, "hash": head });
         json!({ "database": path, "trades": proven.trades, "events": proven.events, "head": head })
-    });
-    Ok(())
+    })
 }
 
 pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let zone = arguments.zone.parse().map_err(|_unknown| Failure::Usage {
         what: format!("there is no time zone {}", arguments.zone),
         way_out: "name one of the IANA list, such as US/Eastern".to_owned(),
@@ -89,7 +87,7 @@ pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: 
     let report = database.import(&options, |done, total| progress.at(done, total));
     drop(progress);
     let report = report.map_err(|source| Error::Import { source })?;
-    output.say(&imported(&report), || as_json(&report));
+    output.say(&imported(&report), || as_json(&report))?;
     if !output.json {
         complain_of(&report);
     }
@@ -156,7 +154,10 @@ fn unwell(report: &ImportReport) -> Failure {
     let refused: u64 = parts(report).iter().map(|(_, counts)| counts.refused).sum();
     let more = report.faults.len().saturating_sub(FAULTS_LISTED) as u64 + report.faults_unlisted;
     let more = if more > 0 { format!("; {more} more faults, --json lists them") } else { String::new() };
-    Failure::Unwell { what: format!("{refused} rows were not brought over{more}") }
+    Failure::Unwell {
+        what: format!("{refused} rows were not brought over{more}"),
+        way_out: "correct them in a copy of that database, and import it with the same --name and --zone".to_owned(),
+    }
 }
 
 fn as_json(report: &ImportReport) -> Value {

@@ -16,7 +16,8 @@ pub(crate) fn serve(sources: &SettingSources, output: Output) -> Result<(), Fail
     let app = App::start(settings)?;
     // There, standard output is for the JSON lines alone.
     if app.settings().logging.console != Console::Json {
-        output.say(&app, || described(&app));
+        // A banner that cannot be said is no reason to stop trading.
+        let _said = output.say(&app, || described(&app));
     }
     app.run_until(signals)?.cut_off().iter().for_each(|sentence| complain(sentence));
     Ok(())

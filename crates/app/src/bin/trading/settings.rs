@@ -10,6 +10,7 @@ use crate::{
 
 pub(crate) fn check(sources: &SettingSources, output: Output) -> Result<(), Failure> {
     let settings = sources.load()?;
+    trading_app::check_settings(&settings, Vec::new())?;
     let warnings = settings.warnings();
     if !output.json {
         warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
@@ -25,16 +26,14 @@ pub(crate) fn check(sources: &SettingSources, output: Output) -> Result<(), Fail
             let warnings: Vec<String> = warnings.collect();
             json!({ "environment": environment, "paper": paper, "agents": agents, "agents_enabled": enabled, "warnings": warnings })
         },
-    );
-    Ok(())
+    )
 }
 
 pub(crate) fn explain(sources: &SettingSources, key: Option<&str>, output: Output) -> Result<(), Failure> {
-    let settings = sources.load()?;
+    let settings = sources.load_without_agents()?;
     let Some(key) = key else {
         let effective = settings.effective();
-        output.say(&effective.to_toml(), || effective.to_json());
-        return Ok(());
+        return output.say(&effective.to_toml(), || effective.to_json());
     };
     let explanation = settings.explain(key)?;
     output.say(&explanation, || {
@@ -50,6 +49,5 @@ pub(crate) fn explain(sources: &SettingSources, key: Option<&str>, output: Outpu
             "secret": key.secret,
             "meaning": key.meaning,
         })
-    });
-    Ok(())
+    })
 }

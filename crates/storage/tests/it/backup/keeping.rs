@@ -158,3 +158,22 @@ fn progress_is_told_for_each_stage_to_its_end() {
     assert_eq!(ends, ["Copy", "Check", "Pack", "Unpack", "Check"]);
     assert!(seen.iter().all(|progress| progress.done <= progress.total), "{seen:?}");
 }
+
+#[test]
+fn the_database_or_the_head_beside_it_says_whose_backups_are_its_own() {
+    let (folder, db) = with_trades(1);
+    let (path, instance) = (db.path().to_owned(), db.instance_id().to_owned());
+    let made = backup(&db, &folder.path().join("backups"));
+    assert_eq!((made.is_of(&instance), made.is_of("another")), (Some(true), Some(false)));
+    assert_eq!(Backup::instance_at(&path).as_ref(), Some(&instance), "while it is open too");
+    drop(db);
+    let mut head = path.clone().into_os_string();
+    head.push(".head");
+    let text = fs::read_to_string(&head).expect("is there");
+    fs::write(&head, text.replace(&instance, "another")).expect("is written");
+    assert_eq!(Backup::instance_at(&path), None, "they disagree");
+    fs::remove_file(&path).expect("is removed");
+    assert_eq!(Backup::instance_at(&path).as_deref(), Some("another"));
+    fs::remove_file(&head).expect("is removed");
+    assert_eq!(Backup::instance_at(&path), None);
+}
