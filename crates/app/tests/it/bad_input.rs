@@ -87,7 +87,7 @@ fn a_second_instance_with_the_same_settings_names_the_first() {
 #[test]
 fn a_signing_key_that_is_none() {
     let variables = [("NOTIFICATIONS__WEBHOOK_SECRET", "whsec_canary5f2c is no base64")];
-    let expected = "error: the configuration has 1 fault\n  notifications.webhook_secret: must be at least 16 characters, such as `openssl \
+    let expected = "error: the configuration has 1 fault: notifications.webhook_secret: must be at least 16 characters, such as `openssl \
                     rand -hex 16` gives, or whsec_ and at least 16 bytes in base64; found a secret, from variable \
                     NOTIFICATIONS__WEBHOOK_SECRET; set NOTIFICATIONS__WEBHOOK_SECRET, or leave it empty to do without";
     refused(&project(), &variables, 2, expected);
