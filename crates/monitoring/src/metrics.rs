@@ -234,6 +234,11 @@ impl Metrics {
         Some(Summary::of(kind, &raw))
     }
 
+    /// Whether these are clones of one another.
+    pub(crate) fn are_those(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.registry, &other.registry)
+    }
+
     fn raw(&self, name: &str, window: Duration) -> Option<(Kind, Vec<(String, summary::Raw)>)> {
         self.read().samples(name, window.min(self.sample_age_max))
     }

@@ -69,6 +69,11 @@ impl Gauge {
         self.0.samples.push(value);
     }
 
+    /// Sets the figure, and keeps no sample of it.
+    pub(crate) fn show(&self, value: f64) {
+        self.0.now.store(value.to_bits(), Ordering::Relaxed);
+    }
+
     /// Adds to the figure; what is below zero takes away.
     pub fn add(&self, amount: f64) {
         self.0.samples.push(add(&self.0.now, amount));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::client::{Fixture, Reply};
+use crate::client::{Fixture, NEVER, Reply};
 
 /// What a page of metrics says is what Prometheus' own tool takes. Skipped, with a word, where that is not installed.
 #[test]
@@ -105,6 +105,19 @@ fn one_metric_has_the_samples_of_each_series() {
     assert_eq!(samples.iter().map(|sample| &sample[1]).collect::<Vec<_>>(), [3.0, 4.0]);
     assert!(samples[0][0].as_i64().unwrap() > 1_500_000_000_000, "milliseconds since 1970");
     assert_eq!(body["series"][1]["latest"], Value::Null, "no number in JSON");
+}
+
+#[test]
+fn reading_adds_no_samples() {
+    let fixture = Fixture::new([]);
+    let name = "process_resident_memory_bytes";
+    for _ in 0..50 {
+        fixture.get("/metrics");
+        fixture.get(&format!("/metrics?metric={name}"));
+    }
+    let samples = fixture.metrics.summary(name, NEVER).expect("is there from the start").count;
+    // One at the start, one of the sampler's next figures, and one every 15 s.
+    assert!((1..=6).contains(&samples), "{samples}");
 }
 
 #[test]
