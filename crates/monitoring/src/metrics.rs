@@ -211,8 +211,8 @@ impl Metrics {
     #[must_use]
     pub fn series(&self, name: &str, window: Duration) -> Option<Vec<Series>> {
         let (kind, found) = self.raw(name, window)?;
-        let now = Utc::now();
-        let labelled = found.iter().map(|(labels, raw)| summary::series(kind, name::parsed(labels), raw, now));
+        let (unit, now) = (summary::unit(name), Utc::now());
+        let labelled = found.iter().map(|(labels, raw)| summary::series(kind, unit, name::parsed(labels), raw, now));
         Some(labelled.collect())
     }
 
@@ -231,7 +231,7 @@ impl Metrics {
     pub fn summary(&self, name: &str, window: Duration) -> Option<Summary> {
         let (kind, found) = self.raw(name, window)?;
         let raw: Vec<_> = found.into_iter().map(|(_, raw)| raw).collect();
-        Some(Summary::of(kind, &raw))
+        Some(Summary::of(kind, summary::unit(name), &raw))
     }
 
     /// Whether these are clones of one another.
@@ -240,7 +240,7 @@ impl Metrics {
     }
 
     fn raw(&self, name: &str, window: Duration) -> Option<(Kind, Vec<(String, summary::Raw)>)> {
-        self.read().samples(name, window.min(self.sample_age_max))
+        self.read().raw(name, window.min(self.sample_age_max))
     }
 
     fn find<T: Instrument>(&self, name: &str, labels: &(impl Labels + ?Sized)) -> T {
@@ -303,12 +303,17 @@ mod tests {
         };
         assert_eq!(values(40), [vec![5.0, 12.0], vec![1.0]]);
         assert_eq!(values(39), [vec![12.0], vec![1.0]]);
+        let latest = |window| {
+            let series = metrics.series("orders_total", Duration::from_secs(window)).expect("was recorded");
+            series.iter().map(|one| one.summary.latest).collect::<Vec<_>>()
+        };
         let summary = metrics.summary("orders_total", Duration::MAX).expect("was recorded");
         assert_eq!((summary.count, summary.rate, summary.covers), (3, Some(7.0 / 40.0), Duration::from_secs(40)));
         time.store(61_000, Ordering::Relaxed);
         assert_eq!(values(3600), [vec![12.0], vec![1.0]], "the first is older than any window may be");
         time.store(200_000, Ordering::Relaxed);
         assert_eq!(values(3600).concat(), [0.0; 0]);
+        assert_eq!(latest(1), [Some(12.0), Some(1.0)]);
         assert_eq!(recorded.value(), 12, "what it counts is not forgotten");
     }
 }

@@ -67,8 +67,8 @@ impl Instrument for Distribution {
         }))
     }
 
-    fn samples(&self, window: Duration) -> Raw {
-        self.0.samples.within(window)
+    fn raw(&self, window: Duration) -> Raw {
+        Raw::of(&self.0.samples, window, None)
     }
 
     fn into_any(self) -> AnySeries {

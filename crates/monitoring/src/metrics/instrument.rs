@@ -178,8 +178,8 @@ pub(super) trait Instrument: Clone {
 
     /// One that keeps as many samples.
     fn new(samples_max: usize, clock: Clock) -> Self;
-    /// The samples of the last `window`.
-    fn samples(&self, window: Duration) -> Raw;
+    /// What it has to tell, with the samples of the last `window`.
+    fn raw(&self, window: Duration) -> Raw;
     fn into_any(self) -> AnySeries;
     fn of(series: &AnySeries) -> Option<&Self>;
     fn families(tables: &Tables) -> &Families<Self>;
@@ -199,8 +199,9 @@ impl Instrument for Counter {
         Self(Sampled::new(Samples::new(samples_max, clock)))
     }
 
-    fn samples(&self, window: Duration) -> Raw {
-        self.0.samples.within(window)
+    fn raw(&self, window: Duration) -> Raw {
+        #[expect(clippy::cast_precision_loss, reason = "a sample is a float, exact up to 2^53")]
+        Raw::of(&self.0.samples, window, Some(self.value() as f64))
     }
 
     fn into_any(self) -> AnySeries {
@@ -229,8 +230,8 @@ impl Instrument for Gauge {
         Self(Sampled::new(Samples::new(samples_max, clock)))
     }
 
-    fn samples(&self, window: Duration) -> Raw {
-        self.0.samples.within(window)
+    fn raw(&self, window: Duration) -> Raw {
+        Raw::of(&self.0.samples, window, Some(self.value()))
     }
 
     fn into_any(self) -> AnySeries {
@@ -264,8 +265,8 @@ impl Instrument for Timing {
         }))
     }
 
-    fn samples(&self, window: Duration) -> Raw {
-        self.0.samples.within(window)
+    fn raw(&self, window: Duration) -> Raw {
+        Raw::of(&self.0.samples, window, None)
     }
 
     fn into_any(self) -> AnySeries {

@@ -55,10 +55,13 @@ fn all(metrics: &Metrics, window: Duration) -> Value {
 fn one(metrics: &Metrics, name: &str, window: Duration) -> Reply {
     let family = metrics.families().into_iter().find(|family| family.name == name);
     let found = family.zip(metrics.series(name, window)).zip(metrics.summary(name, window));
-    let Some(((family, series), summary)) = found else {
+    let Some(((family, mut series), summary)) = found else {
         let sentence = "no such metric: /metrics?format=json lists those that there are";
         return Reply::error(StatusCode::NOT_FOUND, sentence);
     };
+    // Who shows only some of them shows those that matter most. Of equal ones the order of their labels stays.
+    let size = |series: &Series| series.summary.latest.filter(|latest| !latest.is_nan()).unwrap_or(f64::NEG_INFINITY);
+    series.sort_by(|a, b| size(b).total_cmp(&size(a)));
     let one = |series: Series| {
         let labels: Map<String, Value> =
             series.labels.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
@@ -83,7 +86,8 @@ fn described(family: &Family) -> Map<String, Value> {
 }
 
 fn figures(summary: &Summary) -> Map<String, Value> {
-    let Summary { count, min, max, mean, latest, p50, p95, p99, rate, covers } = *summary;
+    // Its unit is the metric's, and said with its name.
+    let Summary { unit: _, count, min, max, mean, latest, p50, p95, p99, rate, covers } = *summary;
     let figures =
         [("min", min), ("max", max), ("mean", mean), ("latest", latest), ("p50", p50), ("p95", p95), ("p99", p99)];
     let mut body = Map::new();

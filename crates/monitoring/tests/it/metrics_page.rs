@@ -108,6 +108,26 @@ fn one_metric_has_the_samples_of_each_series() {
 }
 
 #[test]
+fn counters_are_what_they_are_and_the_largest_is_first() {
+    let fixture = Fixture::new([]);
+    for (agent, orders) in [("a", 1), ("b", 5), ("c", 0), ("d", 7)] {
+        let counter = fixture.metrics.counter("orders", &[("agent", agent)]);
+        // One without any has no sample either.
+        (0..orders).for_each(|_| counter.increment(1));
+    }
+    let body = fixture.get("/metrics?metric=orders_total").json();
+    let told: Vec<_> =
+        body["series"].as_array().unwrap().iter().map(|one| (&one["labels"]["agent"], &one["latest"])).collect();
+    let expected =
+        [("d", 7.0), ("b", 5.0), ("a", 1.0), ("c", 0.0)].map(|(agent, latest)| (json!(agent), json!(latest)));
+    assert_eq!(told, expected.iter().map(|(agent, latest)| (agent, latest)).collect::<Vec<_>>());
+    assert_eq!((&body["latest"], &body["count"]), (&json!(13.0), &json!(13)));
+    for figure in ["min", "max", "mean", "p50", "p95", "p99"] {
+        assert_eq!((&body[figure], &body["series"][0][figure]), (&Value::Null, &Value::Null), "{figure} of totals");
+    }
+}
+
+#[test]
 fn reading_adds_no_samples() {
     let fixture = Fixture::new([]);
     let name = "process_resident_memory_bytes";
