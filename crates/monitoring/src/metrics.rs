@@ -28,7 +28,7 @@ pub use distribution::Distribution;
 pub use instrument::{Counter, Gauge, Timing};
 pub use labels::Labels;
 pub use ready_made::Timer;
-pub use summary::{Family, Kind, Sample, Series, Summary};
+pub use summary::{Family, Kind, Sample, Series, SinceStart, Summary};
 
 use index::Index;
 use instrument::Instrument;
@@ -39,7 +39,7 @@ use text::Format;
 /// What the metrics may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsOptions {
-    /// How many series there may be: each combination of a name and its labels' values is one. A timing takes about 3 kB, the
+    /// How many series there may be: each combination of a name and its labels' values is one. A timing or a distribution takes about 4 kB, the
     /// others less, and each its samples. Default 1,000 (**source:** arbitrary).
     pub series_max: usize,
     /// How many bytes a series' name and labels may have, as they are rendered. Default 512 (**source:** arbitrary).
@@ -196,7 +196,7 @@ impl Metrics {
     }
 
     /// The samples of each series of a metric within the last `window`, and their figures; `None` if there is no metric of that name, which is
-    /// the one that is rendered. Quantiles of all that was ever recorded: [`Timing::quantile`].
+    /// the one that is rendered. Quantiles of all that was ever recorded: [`Summary::since_start`].
     ///
     /// ```
     /// use std::time::Duration;

@@ -146,7 +146,7 @@ impl Timing {
     }
 
     /// The duration that so much of all ever recorded is not above, from 0 to 1, such as 0.95; `None` before the first. Off by a
-    /// sixteenth at the most, up to 2.4 h, which counts for all that is longer.
+    /// sixteenth at the most, up to 4.5 years, which count for all that is longer.
     #[must_use]
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         self.0.quantiles.quantile(part).map(Duration::from_nanos)
@@ -266,7 +266,8 @@ impl Instrument for Timing {
     }
 
     fn raw(&self, window: Duration) -> Raw {
-        Raw::of(&self.0.samples, window, None)
+        let sizes = self.0.quantiles.sizes().map(|(nanos, count)| (Duration::from_nanos(nanos).as_secs_f64(), count));
+        Raw { sizes: sizes.collect(), ..Raw::of(&self.0.samples, window, None) }
     }
 
     fn into_any(self) -> AnySeries {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::quantiles::ranked;
 use super::samples::Samples;
 
 /// What kind of figure a metric is.
@@ -94,8 +95,34 @@ pub struct Summary {
     /// By how much a counter grew each second, or how many values there were each second, since the first of them. `None` for a
     /// gauge, and with fewer than two.
     pub rate: Option<f64>,
-    /// How far back the samples go: less than was asked for where there were more than are kept, or none as old.
+    /// How far back the samples go, and with them the figures: less than was asked for where there were more than are kept, or none as old.
     pub covers: Duration,
+    /// Of a timing and a distribution the quantiles of all that was ever recorded, however many samples are kept.
+    pub since_start: Option<SinceStart>,
+}
+
+/// Quantiles from a histogram of fixed size: off by a sixteenth at the most (or by a millionth), up to 4.5 years of a timing and 144 thousand
+/// million of a distribution, which count for all that is more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SinceStart {
+    /// How many values there were.
+    pub count: u64,
+    /// Half of them are not above this one.
+    pub p50: f64,
+    /// 95 of 100 are not above this one.
+    pub p95: f64,
+    /// 99 of 100 are not above this one.
+    pub p99: f64,
+}
+
+impl SinceStart {
+    fn of(series: &[Raw]) -> Option<Self> {
+        let mut sizes: Vec<(f64, u64)> = series.iter().flat_map(|raw| raw.sizes.iter().copied()).collect();
+        sizes.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let at = |part| ranked(&sizes, part);
+        let count = sizes.iter().map(|(_, count)| count).sum();
+        Some(Self { count, p50: at(0.5)?, p95: at(0.95)?, p99: at(0.99)? })
+    }
 }
 
 /// What one series has to tell.
@@ -107,6 +134,8 @@ pub(super) struct Raw {
     pub(super) now: Option<f64>,
     /// How long ago it was recorded last, in the window or before, where that is known.
     pub(super) age: Option<Duration>,
+    /// Of a timing and a distribution how large all values ever were, the lowest first, and how many of each size.
+    pub(super) sizes: Vec<(f64, u64)>,
 }
 
 impl Raw {
@@ -114,7 +143,7 @@ impl Raw {
         let mut samples = samples.within(Duration::MAX);
         let age = samples.last().map(|(age, _)| *age);
         samples.retain(|(age, _)| *age <= window);
-        Self { samples, now, age }
+        Self { samples, now, age, sizes: Vec::new() }
     }
 
     fn latest(&self) -> Option<f64> {
@@ -177,6 +206,7 @@ impl Summary {
             p99: at(0.99),
             rate: grew.filter(|_| count > 1 && seconds > 0.0).map(|grew| grew / seconds),
             covers,
+            since_start: SinceStart::of(series),
         }
     }
 }
@@ -196,7 +226,7 @@ mod tests {
 
     fn raw(samples: &[(u64, f64)]) -> Raw {
         let samples: Vec<_> = samples.iter().map(|(age, value)| (Duration::from_secs(*age), *value)).collect();
-        Raw { age: samples.last().map(|(age, _)| *age), samples, now: None }
+        Raw { age: samples.last().map(|(age, _)| *age), samples, ..Raw::default() }
     }
 
     fn now(now: f64, raw: Raw) -> Raw {

@@ -10,7 +10,7 @@ use super::negotiation::{self, Kind};
 use super::query::Query;
 use super::reply::Reply;
 use crate::Metrics;
-use crate::metrics::{Family, Series, Summary};
+use crate::metrics::{Family, Series, SinceStart, Summary};
 
 /// The kinds there are, and what each is called in full.
 ///
@@ -87,7 +87,7 @@ fn described(family: &Family) -> Map<String, Value> {
 
 fn figures(summary: &Summary) -> Map<String, Value> {
     // Its unit is the metric's, and said with its name.
-    let Summary { unit: _, count, min, max, mean, latest, p50, p95, p99, rate, covers } = *summary;
+    let Summary { unit: _, count, min, max, mean, latest, p50, p95, p99, rate, covers, since_start } = *summary;
     let figures =
         [("min", min), ("max", max), ("mean", mean), ("latest", latest), ("p50", p50), ("p95", p95), ("p99", p99)];
     let mut body = Map::new();
@@ -95,5 +95,7 @@ fn figures(summary: &Summary) -> Map<String, Value> {
     body.extend(figures.map(|(key, value)| (key.to_owned(), json!(value))));
     body.insert("rate".to_owned(), json!(rate));
     body.insert("covers_seconds".to_owned(), json!(covers.as_secs_f64()));
+    let ever = |SinceStart { count, p50, p95, p99 }| json!({ "count": count, "p50": p50, "p95": p95, "p99": p99 });
+    body.insert("since_start".to_owned(), since_start.map_or(Value::Null, ever));
     body
 }

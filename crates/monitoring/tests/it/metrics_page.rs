@@ -56,7 +56,8 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-const FIGURES: [&str; 10] = ["count", "min", "max", "mean", "latest", "p50", "p95", "p99", "rate", "covers_seconds"];
+const FIGURES: [&str; 11] =
+    ["count", "min", "max", "mean", "latest", "p50", "p95", "p99", "rate", "covers_seconds", "since_start"];
 
 #[test]
 fn all_metrics_are_json_for_who_asks_for_it() {
