@@ -16,6 +16,7 @@ use crate::metrics::{Family, Series, SinceStart, Summary};
 ///
 /// **Source:** <https://prometheus.io/docs/instrumenting/content_negotiation/>.
 const KINDS: [Kind; 3] = [("text/plain", "text"), negotiation::JSON, ("application/openmetrics-text", "openmetrics")];
+const JSON_PLACE: usize = 1;
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -27,9 +28,13 @@ pub(super) fn reply(metrics: &Metrics, head: &Parts) -> Reply {
     let answer = negotiation::wanted(head, &KINDS).and_then(|kind| Ok((kind, window(query.get("hours"))?)));
     match (answer, query.get("metric")) {
         (Err(sentence), _) => Reply::error(StatusCode::BAD_REQUEST, &sentence),
+        // What `Accept` prefers is no more than a wish.
+        (Ok((kind, _)), Some(_)) if kind != JSON_PLACE && query.get("format").is_some() => {
+            Reply::error(StatusCode::BAD_REQUEST, "one metric is told as JSON: format is json")
+        }
         (Ok((_, window)), Some(name)) => one(metrics, name, window),
         (Ok((0, _)), None) => Reply::of(PROMETHEUS, metrics.prometheus()),
-        (Ok((1, window)), None) => Reply::json(&all(metrics, window)),
+        (Ok((JSON_PLACE, window)), None) => Reply::json(&all(metrics, window)),
         (Ok(_), None) => Reply::of(OPEN_METRICS, metrics.open_metrics()),
     }
 }

@@ -144,7 +144,7 @@ fn it_is_not_ready_with_a_critical_check_that_fails_and_says_which() {
 #[test]
 fn the_system_page_has_the_figures_of_this_process() {
     let fixture = Fixture::new([]);
-    let body = check(&fixture, "/system", 200, &["/system"], &["host", "cgroup"]);
+    let body = check(&fixture, "/system", 200, &["/system"], &["host", "cgroup", "affinity"]);
     assert_eq!(body["process"]["pid"], std::process::id());
     assert_eq!(body["disk"]["path"], fixture.data_dir.path().to_str().unwrap());
     assert_eq!(body["disk"]["error"], Value::Null);

@@ -154,6 +154,8 @@ fn what_is_asked_wrongly_is_said_so() {
         ("/metrics?format=json&hours=inf", 400, hours),
         ("/metrics?format=json&hours=NaN", 400, hours),
         ("/metrics?format=xml", 400, "format is text or json or openmetrics"),
+        ("/metrics?metric=metrics_refused_total&format=text", 400, "one metric is told as JSON: format is json"),
+        ("/metrics?metric=nothing&format=openmetrics", 400, "one metric is told as JSON: format is json"),
         ("/?format=xml", 400, "format is html or json"),
         ("/metrics?metric=nothing", 404, "no such metric: /metrics?format=json lists those that there are"),
         ("/metrics?metric=../../etc/passwd", 404, "no such metric: /metrics?format=json lists those that there are"),
@@ -161,7 +163,12 @@ fn what_is_asked_wrongly_is_said_so() {
         let reply = fixture.get(target);
         assert_eq!((reply.status, reply.json()), (status, json!({ "error": sentence })), "{target}");
     }
-    for well in ["/metrics?hours=8760", "/metrics?format=json&hours=0.001", "/metrics?format=text&unknown=1"] {
+    for well in [
+        "/metrics?hours=8760",
+        "/metrics?format=json&hours=0.001",
+        "/metrics?format=text&unknown=1",
+        "/metrics?metric=metrics_refused_total&format=json",
+    ] {
         assert_eq!(fixture.get(well).status, 200, "{well}");
     }
 }
