@@ -158,7 +158,7 @@ impl Builder {
 
         let system = System::start(wiring::system(&handles.settings))?;
         let weak = logging.as_ref().map(Arc::downgrade);
-        let ours = wiring::checks(&handles, &system, &tasks, &recovery, weak);
+        let ours = wiring::checks(&handles, &system, &tasks, &recovery, weak)?;
         let health = Health::start(ours.into_iter().chain(checks))?;
         health.observe(on_transition(&handles));
         wiring::show_health(&health, &handles.metrics);

@@ -18,13 +18,15 @@ pub struct Outcome {
     pub(crate) status: Status,
     pub(crate) message: String,
     pub(crate) details: Map<String, Value>,
+    /// When to look again, where that is sooner than the check's interval.
+    pub(crate) again_in: Option<Duration>,
 }
 
 impl Outcome {
     /// Describes a finding: its status, and a sentence for people.
     #[must_use]
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), details: Map::new() }
+        Self { status, message: message.into(), details: Map::new(), again_in: None }
     }
 
     /// All is as it should be.

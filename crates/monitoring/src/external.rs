@@ -14,7 +14,8 @@ use crate::{Check, Outcome};
 /// How much of an answer is read.
 const BODY_MAX: u64 = 64 << 10;
 
-/// How long a service that says "too many requests" is left alone: what it asks for, but not longer than this.
+/// How long a service that says "too many requests" is left alone: what it asks for, but not shorter or longer than these.
+const QUIET_MIN: Duration = Duration::from_secs(1);
 const QUIET_MAX: Duration = Duration::from_secs(3600);
 
 /// Where a service is, and how it is asked.
@@ -82,7 +83,7 @@ impl fmt::Debug for Endpoint {
 
 impl Check {
     /// A check of a service elsewhere: healthy when it answers 2xx in time; unhealthy at once when it refuses the key (401, 403); degraded while
-    /// it says "too many requests" (429), and not asked before its time; degraded when it fails, and unhealthy when it goes
+    /// it says "too many requests" (429), and not asked before its time but then; degraded when it fails, and unhealthy when it goes
     /// on to. Redirects are not followed. Every 5 min.
     ///
     /// Details: `http_status`, `took_ms`; of Alpaca `clock_skew_ms` (positive when our clock is ahead), `market_is_open`, `next_open`.
@@ -183,7 +184,7 @@ impl Probe {
             401 => Outcome::unhealthy("the key is refused"),
             403 => Outcome::unhealthy("the key may not do this"),
             429 => {
-                let left = answer.come_back_after.unwrap_or(Duration::from_secs(60)).min(QUIET_MAX);
+                let left = answer.come_back_after.unwrap_or(Duration::from_secs(60)).clamp(QUIET_MIN, QUIET_MAX);
                 self.quiet_until = Some(Instant::now() + left);
                 limited(left)
             }
@@ -225,6 +226,8 @@ impl Probe {
     }
 }
 
+/// It is looked at again when its time has come: else it would be called degraded until the next look of many.
 fn limited(left: Duration) -> Outcome {
-    Outcome::degraded(format!("too many requests: it is asked again in {} s", left.as_secs().saturating_add(1)))
+    let message = format!("too many requests: it is asked again in {} s", left.as_secs().saturating_add(1));
+    Outcome { again_in: Some(left), ..Outcome::degraded(message) }
 }

@@ -201,8 +201,9 @@ impl Shared {
                 break;
             }
             let outcome = look(&mut check.probe, check.timeout);
+            let rest = outcome.again_in.map_or(check.every, |again_in| check.every.min(again_in));
             self.finish(index, outcome, start);
-            if self.rest(check.every) {
+            if self.rest(rest) {
                 break;
             }
         }

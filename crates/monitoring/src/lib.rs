@@ -19,7 +19,8 @@ pub use external::Endpoint;
 pub use health::{ComponentReport, Health, Past, Report, Transition};
 pub use lifecycle::{Lifecycle, Phase};
 pub use metrics::{
-    Counter, Distribution, Family, Gauge, Kind, Labels, Metrics, MetricsOptions, Sample, Series, Summary, Timer, Timing,
+    Counter, Distribution, Family, Gauge, Kind, Labels, Metrics, MetricsOptions, Sample, Series, SinceStart, Summary,
+    Timer, Timing,
 };
 pub use server::{Pages, Part, Query, Reply, Server, ServerOptions, Site, Sources, Token};
 pub use status::Status;

@@ -28,7 +28,7 @@ pub use distribution::Distribution;
 pub use instrument::{Counter, Gauge, Timing};
 pub use labels::Labels;
 pub use ready_made::Timer;
-pub use summary::{Family, Kind, Sample, Series, Summary};
+pub use summary::{Family, Kind, Sample, Series, SinceStart, Summary};
 
 use index::Index;
 use instrument::Instrument;
@@ -39,7 +39,7 @@ use text::Format;
 /// What the metrics may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsOptions {
-    /// How many series there may be: each combination of a name and its labels' values is one. A timing takes about 3 kB, the
+    /// How many series there may be: each combination of a name and its labels' values is one. A timing or a distribution takes about 4 kB, the
     /// others less, and each its samples. Default 1,000 (**source:** arbitrary).
     pub series_max: usize,
     /// How many bytes a series' name and labels may have, as they are rendered. Default 512 (**source:** arbitrary).
@@ -196,7 +196,7 @@ impl Metrics {
     }
 
     /// The samples of each series of a metric within the last `window`, and their figures; `None` if there is no metric of that name, which is
-    /// the one that is rendered. Quantiles of all that was ever recorded: [`Timing::quantile`].
+    /// the one that is rendered. Quantiles of all that was ever recorded: [`Summary::since_start`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -211,8 +211,8 @@ impl Metrics {
     #[must_use]
     pub fn series(&self, name: &str, window: Duration) -> Option<Vec<Series>> {
         let (kind, found) = self.raw(name, window)?;
-        let now = Utc::now();
-        let labelled = found.iter().map(|(labels, raw)| summary::series(kind, name::parsed(labels), raw, now));
+        let (unit, now) = (summary::unit(name), Utc::now());
+        let labelled = found.iter().map(|(labels, raw)| summary::series(kind, unit, name::parsed(labels), raw, now));
         Some(labelled.collect())
     }
 
@@ -231,11 +231,16 @@ impl Metrics {
     pub fn summary(&self, name: &str, window: Duration) -> Option<Summary> {
         let (kind, found) = self.raw(name, window)?;
         let raw: Vec<_> = found.into_iter().map(|(_, raw)| raw).collect();
-        Some(Summary::of(kind, &raw))
+        Some(Summary::of(kind, summary::unit(name), &raw))
+    }
+
+    /// Whether these are clones of one another.
+    pub(crate) fn are_those(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.registry, &other.registry)
     }
 
     fn raw(&self, name: &str, window: Duration) -> Option<(Kind, Vec<(String, summary::Raw)>)> {
-        self.read().samples(name, window.min(self.sample_age_max))
+        self.read().raw(name, window.min(self.sample_age_max))
     }
 
     fn find<T: Instrument>(&self, name: &str, labels: &(impl Labels + ?Sized)) -> T {
@@ -298,12 +303,17 @@ mod tests {
         };
         assert_eq!(values(40), [vec![5.0, 12.0], vec![1.0]]);
         assert_eq!(values(39), [vec![12.0], vec![1.0]]);
+        let latest = |window| {
+            let series = metrics.series("orders_total", Duration::from_secs(window)).expect("was recorded");
+            series.iter().map(|one| one.summary.latest).collect::<Vec<_>>()
+        };
         let summary = metrics.summary("orders_total", Duration::MAX).expect("was recorded");
         assert_eq!((summary.count, summary.rate, summary.covers), (3, Some(7.0 / 40.0), Duration::from_secs(40)));
         time.store(61_000, Ordering::Relaxed);
         assert_eq!(values(3600), [vec![12.0], vec![1.0]], "the first is older than any window may be");
         time.store(200_000, Ordering::Relaxed);
         assert_eq!(values(3600).concat(), [0.0; 0]);
+        assert_eq!(latest(1), [Some(12.0), Some(1.0)]);
         assert_eq!(recorded.value(), 12, "what it counts is not forgotten");
     }
 }

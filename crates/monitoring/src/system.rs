@@ -19,6 +19,7 @@ pub use report::{
 };
 
 use crate::error::Error;
+use crate::{Gauge, Metrics};
 use report::Sample;
 use sampler::Sampler;
 
@@ -53,6 +54,10 @@ pub struct System {
     handle: Arc<Handle>,
 }
 
+/// How often the figures become samples of metrics, so that the page has their past when it is opened: two hours of it, as
+/// samples are kept by default.
+const SAMPLES: Duration = Duration::from_secs(15);
+
 /// Ends the sampling when the last [`System`] goes. The thread holds `Shared`, not this.
 #[derive(Debug)]
 struct Handle {
@@ -65,6 +70,16 @@ struct Shared {
     state: Mutex<State>,
     /// Notified at each sample, and at the end.
     changed: Condvar,
+    /// Where the figures go as gauges.
+    recorders: Mutex<Vec<Recorder>>,
+}
+
+/// Metrics that follow the figures.
+#[derive(Debug)]
+struct Recorder {
+    metrics: Metrics,
+    /// When the gauges last took a sample.
+    sampled: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -90,8 +105,7 @@ impl System {
         let SystemOptions { data_dir, interval } = options;
         let interval = interval.max(Self::INTERVAL_MIN);
         let mut sampler = Sampler::new(data_dir)?;
-        let sample = Arc::new(sampler.sample(Instant::now(), Utc::now()));
-        let shared = Arc::new(Shared { state: Mutex::new(State { stopping: false, sample }), changed: Condvar::new() });
+        let shared = Arc::new(Shared::new(sampler.sample(Instant::now(), Utc::now())));
         let name = "system-sampler";
         let background = Arc::clone(&shared);
         thread::Builder::new()
@@ -106,6 +120,17 @@ impl System {
     pub fn report(&self) -> SystemReport {
         let sample = Arc::clone(&self.handle.shared.lock().sample);
         sample.report(Instant::now())
+    }
+
+    /// Has the gauges `process_*` and `system_*` follow the figures from now on.
+    pub(crate) fn record_into(&self, metrics: &Metrics) {
+        SystemReport::describe(metrics);
+        let mut recorders = self.handle.shared.recorders();
+        if !recorders.iter().any(|recorder| recorder.metrics.are_those(metrics)) {
+            // Now, so that they have their place among the series whatever the program adds later.
+            self.report().record(metrics, Gauge::set);
+            recorders.push(Recorder { metrics: metrics.clone(), sampled: None });
+        }
     }
 
     /// The age from which a sample tells nothing: the sampling hangs, in a file system that does not answer for
@@ -123,14 +148,36 @@ impl Drop for Handle {
 }
 
 impl Shared {
+    fn new(first: Sample) -> Self {
+        let state = Mutex::new(State { stopping: false, sample: Arc::new(first) });
+        Self { state, changed: Condvar::new(), recorders: Mutex::default() }
+    }
+
     fn run(&self, mut sampler: Sampler, interval: Duration) {
         let mut rest = System::INTERVAL_MIN;
         while !self.rest(rest) {
             let sample = Arc::new(sampler.sample(Instant::now(), Utc::now()));
-            self.lock().sample = sample;
+            self.lock().sample = Arc::clone(&sample);
+            self.record(&sample);
             self.changed.notify_all();
             rest = interval;
         }
+    }
+
+    /// Sets the gauges; the past of them takes a sample less often.
+    fn record(&self, sample: &Sample) {
+        let report = sample.report(sample.at);
+        for Recorder { metrics, sampled } in &mut *self.recorders() {
+            let due = sampled.is_none_or(|sampled| sample.at.saturating_duration_since(sampled) >= SAMPLES);
+            report.record(metrics, if due { Gauge::set } else { Gauge::show });
+            if due {
+                *sampled = Some(sample.at);
+            }
+        }
+    }
+
+    fn recorders(&self) -> MutexGuard<'_, Vec<Recorder>> {
+        self.recorders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Rests for an interval; says whether the sampling is to stop.
@@ -162,6 +209,25 @@ mod tests {
             shared.changed.wait_timeout_while(shared.lock(), Duration::from_secs(60), is_first).unwrap();
         assert!(!waited.timed_out());
         assert!(state.sample.cpu.percent.is_some());
+    }
+
+    #[test]
+    fn gauges_follow_every_figure_and_take_samples_less_often() {
+        let mut sampler = Sampler::new(PathBuf::from(".")).unwrap();
+        let start = Instant::now();
+        let shared = Arc::new(Shared::new(sampler.sample(start, Utc::now())));
+        // Without its thread.
+        let system = System { handle: Arc::new(Handle { shared: Arc::clone(&shared), interval: Duration::MAX }) };
+        let metrics = Metrics::default();
+        system.record_into(&metrics);
+        system.record_into(&metrics.clone());
+        let mut samples_after = |seconds: u32| {
+            shared.record(&sampler.sample(start + Duration::from_secs(seconds.into()), Utc::now()));
+            let uptime = metrics.gauge("process_uptime_seconds", &[]).value();
+            assert!((uptime - f64::from(seconds)).abs() < 1.0, "{uptime} after {seconds} s");
+            metrics.summary("process_uptime_seconds", Duration::MAX).unwrap().count
+        };
+        assert_eq!([5, 10, 15, 20, 25, 34, 35].map(&mut samples_after), [2, 2, 2, 3, 3, 3, 4]);
     }
 
     #[test]

@@ -180,6 +180,16 @@ impl<'c> Reader<'c> {
         Ok(counts.unwrap_or_default())
     }
 
+    /// When the record was made.
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Stored`].
+    pub fn created_at(&self) -> Result<DateTime<Utc>, Error> {
+        let (operation, sql) = ("read when the record was made", "SELECT created_at FROM record");
+        let made = self.optional(operation, sql, [], |row| time(column(row, "created_at")?, "created_at"))?;
+        made.ok_or_else(|| Error::query(operation)(rusqlite::Error::QueryReturnedNoRows))
+    }
+
     /// The seed of the made-up trades that the record was filled with; `None` if its trades are real.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ pub(crate) fn checks(
     tasks: &Tasks,
     recovery: &Recovery,
     logging: Option<Weak<Logging>>,
-) -> Vec<Check> {
+) -> Result<Vec<Check>, Error> {
     let Handles { settings, database, metrics, agents, .. } = handles;
     let interval = settings.monitoring.check_interval;
     let mut checks = vec![
@@ -46,13 +46,13 @@ pub(crate) fn checks(
         checks.push(log_check(logging, metrics).every(interval));
     }
     if settings.backup.enabled {
-        checks.push(backup_check(settings.backup.path.full(), database.instance_id().to_owned(), metrics.clone()));
+        checks.push(backup_check(settings.backup.path.full(), database, metrics.clone())?);
     }
     if settings.monitoring.external_checks {
         checks.extend(external_checks(settings));
     }
     checks.extend(tasks.probes().into_iter().map(|(name, probe)| Check::new(name, probe).every(interval)));
-    checks
+    Ok(checks)
 }
 
 fn database_check(database: Database, metrics: Metrics) -> Check {
@@ -117,20 +117,21 @@ fn log_check(logging: Weak<Logging>, metrics: &Metrics) -> Check {
 /// How old the newest backup may be: one was missed.
 const BACKUP_AGE_MAX: Duration = Duration::from_secs(48 * 3600);
 
-fn backup_check(folder: PathBuf, instance_id: String, metrics: Metrics) -> Check {
+fn backup_check(folder: PathBuf, database: &Database, metrics: Metrics) -> Result<Check, Error> {
+    let (instance_id, since) = (database.instance_id().to_owned(), database.read(|r| r.created_at())?);
     metrics
         .describe("backup_newest_timestamp_seconds", "When the newest proven backup was made; 0 while there is none.");
     // There from the start: who has none at all is to be seen as well.
     metrics.gauge("backup_newest_timestamp_seconds", &[]).set(0.0);
     let ours = move |backup: &Backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
-    Check::backup_age(BACKUP_AGE_MAX, move || {
+    Ok(Check::backup_age(BACKUP_AGE_MAX, since, move || {
         let newest = Backup::list(&folder)?.into_iter().find(|backup| backup.is_proven() && ours(backup));
         let created_at = newest.map(|backup| backup.created_at);
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
         let at = created_at.map_or(0.0, |at| at.timestamp() as f64);
         metrics.gauge("backup_newest_timestamp_seconds", &[]).set(at);
         Ok::<_, Error>(created_at)
-    })
+    }))
 }
 
 /// What is known of the outside services. They decide nothing about this process: it is ready without them.

@@ -113,15 +113,16 @@ impl Check {
     }
 
     /// The check `backups`: degraded when the newest proven backup is older than `limit`; unhealthy when they cannot be looked at. `newest`
-    /// tells of what time it is; while there is none, the making of this check counts as one. Every minute.
+    /// tells of what time it is. While there is none, `since` counts as one: since when there is something to back up, such as the making of the
+    /// record, and not the start of this process, which may come again and again. Every minute.
     ///
     /// Details: `newest_at`.
     pub fn backup_age<E: Display>(
         limit: Duration,
+        since: DateTime<Utc>,
         mut newest: impl FnMut() -> Result<Option<DateTime<Utc>>, E> + Send + 'static,
     ) -> Self {
-        let made = Utc::now();
-        let probe = move || Ok::<_, E>(aged(newest()?, made, Utc::now(), limit));
+        let probe = move || Ok::<_, E>(aged(newest()?, since, Utc::now(), limit));
         Self::fallible("backups", probe).every(Duration::from_secs(60))
     }
 
@@ -168,8 +169,8 @@ fn written(before: LogSink, now: LogSink) -> Outcome {
     outcome.detail("lines", now.lines).detail("dropped", now.dropped).detail("errors", now.errors)
 }
 
-fn aged(newest: Option<DateTime<Utc>>, made: DateTime<Utc>, now: DateTime<Utc>, limit: Duration) -> Outcome {
-    let age = (now - newest.unwrap_or(made)).to_std().unwrap_or_default();
+fn aged(newest: Option<DateTime<Utc>>, since: DateTime<Utc>, now: DateTime<Utc>, limit: Duration) -> Outcome {
+    let age = (now - newest.unwrap_or(since)).to_std().unwrap_or_default();
     let message = match newest {
         Some(_) => format!("the newest is {} h old", age.as_secs() / 3600),
         None => "there is none yet".to_owned(),

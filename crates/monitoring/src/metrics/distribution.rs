@@ -1,11 +1,12 @@
 //! How large something is, where that is no duration.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::index::AnySeries;
 use super::instrument::{Instrument, add};
+use super::quantiles::Quantiles;
 use super::registry::{Families, Tables};
 use super::samples::{Clock, Samples};
 use super::summary::{Kind, Raw};
@@ -21,12 +22,19 @@ struct Histogram {
     buckets: [AtomicU64; Distribution::BOUNDS.len() + 1],
     /// The bits of a float.
     sum: AtomicU64,
+    /// Of millionths.
+    quantiles: Quantiles,
+    /// The same of those below zero, which most never have.
+    below_zero: OnceLock<Quantiles>,
     samples: Samples,
 }
 
+/// The quantiles count whole numbers.
+const PARTS: f64 = 1e6;
+
 impl Distribution {
     /// The upper bounds of the buckets, inclusive: the powers of ten from a millionth to a hundred thousand million (**source:**
-    /// arbitrary; nobody knows beforehand what is measured, and the quantiles of the recent samples are exact).
+    /// arbitrary; nobody knows beforehand what is measured, and quantiles come of finer ones).
     pub const BOUNDS: [f64; 18] =
         [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11];
 
@@ -40,6 +48,14 @@ impl Distribution {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         add(&self.0.sum, value);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not below zero, and what is too much counts as the most"
+        )]
+        let parts = (value.abs() * PARTS).round() as u64;
+        let below_zero = (value < 0.0).then(|| self.0.below_zero.get_or_init(Quantiles::default));
+        below_zero.unwrap_or(&self.0.quantiles).record(parts);
         self.0.samples.push(value);
     }
 
@@ -63,12 +79,19 @@ impl Instrument for Distribution {
         Self(Arc::new(Histogram {
             buckets: Default::default(),
             sum: AtomicU64::new(0),
+            quantiles: Quantiles::default(),
+            below_zero: OnceLock::new(),
             samples: Samples::new(samples_max, clock),
         }))
     }
 
-    fn samples(&self, window: Duration) -> Raw {
-        self.0.samples.within(window)
+    fn raw(&self, window: Duration) -> Raw {
+        #[expect(clippy::cast_precision_loss, reason = "the middle of a bucket is not exact anyway")]
+        let size = |(parts, count): (u64, u64)| (parts as f64 / PARTS, count);
+        let below_zero = self.0.below_zero.get().map(|quantiles| quantiles.sizes().rev().map(size));
+        let below_zero = below_zero.into_iter().flatten().map(|(size, count)| (-size, count));
+        let sizes = below_zero.chain(self.0.quantiles.sizes().map(size)).collect();
+        Raw { sizes, ..Raw::of(&self.0.samples, window, None) }
     }
 
     fn into_any(self) -> AnySeries {

@@ -69,6 +69,11 @@ impl Gauge {
         self.0.samples.push(value);
     }
 
+    /// Sets the figure, and keeps no sample of it.
+    pub(crate) fn show(&self, value: f64) {
+        self.0.now.store(value.to_bits(), Ordering::Relaxed);
+    }
+
     /// Adds to the figure; what is below zero takes away.
     pub fn add(&self, amount: f64) {
         self.0.samples.push(add(&self.0.now, amount));
@@ -141,7 +146,7 @@ impl Timing {
     }
 
     /// The duration that so much of all ever recorded is not above, from 0 to 1, such as 0.95; `None` before the first. Off by a
-    /// sixteenth at the most, up to 2.4 h, which counts for all that is longer.
+    /// sixteenth at the most, up to 4.5 years, which count for all that is longer.
     #[must_use]
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         self.0.quantiles.quantile(part).map(Duration::from_nanos)
@@ -173,8 +178,8 @@ pub(super) trait Instrument: Clone {
 
     /// One that keeps as many samples.
     fn new(samples_max: usize, clock: Clock) -> Self;
-    /// The samples of the last `window`.
-    fn samples(&self, window: Duration) -> Raw;
+    /// What it has to tell, with the samples of the last `window`.
+    fn raw(&self, window: Duration) -> Raw;
     fn into_any(self) -> AnySeries;
     fn of(series: &AnySeries) -> Option<&Self>;
     fn families(tables: &Tables) -> &Families<Self>;
@@ -194,8 +199,9 @@ impl Instrument for Counter {
         Self(Sampled::new(Samples::new(samples_max, clock)))
     }
 
-    fn samples(&self, window: Duration) -> Raw {
-        self.0.samples.within(window)
+    fn raw(&self, window: Duration) -> Raw {
+        #[expect(clippy::cast_precision_loss, reason = "a sample is a float, exact up to 2^53")]
+        Raw::of(&self.0.samples, window, Some(self.value() as f64))
     }
 
     fn into_any(self) -> AnySeries {
@@ -224,8 +230,8 @@ impl Instrument for Gauge {
         Self(Sampled::new(Samples::new(samples_max, clock)))
     }
 
-    fn samples(&self, window: Duration) -> Raw {
-        self.0.samples.within(window)
+    fn raw(&self, window: Duration) -> Raw {
+        Raw::of(&self.0.samples, window, Some(self.value()))
     }
 
     fn into_any(self) -> AnySeries {
@@ -259,8 +265,9 @@ impl Instrument for Timing {
         }))
     }
 
-    fn samples(&self, window: Duration) -> Raw {
-        self.0.samples.within(window)
+    fn raw(&self, window: Duration) -> Raw {
+        let sizes = self.0.quantiles.sizes().map(|(nanos, count)| (Duration::from_nanos(nanos).as_secs_f64(), count));
+        Raw { sizes: sizes.collect(), ..Raw::of(&self.0.samples, window, None) }
     }
 
     fn into_any(self) -> AnySeries {

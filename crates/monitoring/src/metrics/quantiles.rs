@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Each power of two is divided into so many parts, so that a quantile is off by a sixteenth at the most.
 const PARTS: u64 = 8;
 
-/// Above 2 to this many, values are counted as one: 2^43 ns are 2.4 h.
-const BITS_MAX: u32 = 43;
+/// Above 2 to this many, values are counted as one: 2^57 ns are 4.5 years, and 2^57 millionths are 144 thousand million.
+const BITS_MAX: u32 = 57;
 
 const BUCKETS: usize = (BITS_MAX - PARTS.ilog2() + 1) as usize * 8;
 
@@ -29,25 +29,32 @@ impl Quantiles {
 
     /// The value that so much of all is not above, from 0 to 1; `None` before the first.
     pub(super) fn quantile(&self, part: f64) -> Option<u64> {
-        let counts: Vec<u64> = self.0.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect();
-        let total: u64 = counts.iter().sum();
-        if total == 0 {
-            return None;
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            clippy::cast_sign_loss,
-            reason = "a rank between 1 and the total, exact up to 2^53"
-        )]
-        let rank = ((part.clamp(0.0, 1.0) * total as f64).ceil() as u64).max(1);
-        let mut seen = 0;
-        let at = counts.iter().position(|count| {
-            seen += count;
-            seen >= rank
-        });
-        at.map(middle)
+        ranked(&self.sizes().collect::<Vec<_>>(), part)
     }
+
+    /// The sizes that there are, the lowest first, and how many values there were of each.
+    pub(super) fn sizes(&self) -> impl DoubleEndedIterator<Item = (u64, u64)> {
+        let counts = self.0.iter().map(|bucket| bucket.load(Ordering::Relaxed)).enumerate();
+        counts.filter(|(_, count)| *count > 0).map(|(bucket, count)| (middle(bucket), count))
+    }
+}
+
+/// Of sizes, the lowest first, and how many values there are of each, the one that so much of all is not above.
+pub(super) fn ranked<T: Copy>(sizes: &[(T, u64)], part: f64) -> Option<T> {
+    let total: u64 = sizes.iter().map(|(_, count)| count).sum();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a rank between 1 and the total, exact up to 2^53"
+    )]
+    let rank = ((part.clamp(0.0, 1.0) * total as f64).ceil() as u64).max(1);
+    let mut seen = 0;
+    let at = |(size, count): &(T, u64)| {
+        seen += count;
+        (seen >= rank).then_some(*size)
+    };
+    sizes.iter().find_map(at)
 }
 
 fn bucket(value: u64) -> usize {

@@ -91,11 +91,11 @@ impl Registry {
         all::<Distribution>(&self.tables, &mut tell);
     }
 
-    /// The samples of each series of a name, by its labels as rendered.
-    pub(super) fn samples(&self, name: &str, window: Duration) -> Option<(Kind, Vec<(String, Raw)>)> {
+    /// What each series of a name has to tell, by its labels as rendered.
+    pub(super) fn raw(&self, name: &str, window: Duration) -> Option<(Kind, Vec<(String, Raw)>)> {
         fn of<T: Instrument>(tables: &Tables, name: &str, window: Duration) -> Option<(Kind, Vec<(String, Raw)>)> {
             let family = T::families(tables).get(name)?;
-            let series = family.iter().map(|(labels, series)| (labels.clone(), series.samples(window)));
+            let series = family.iter().map(|(labels, series)| (labels.clone(), series.raw(window)));
             Some((T::KIND, series.collect()))
         }
         let tables = &self.tables;

@@ -30,10 +30,6 @@ const BACKOFF: Policy = Policy {
     deadline: None,
 };
 
-/// How often the machine's figures become samples, so that the page has their past when it is opened: two hours of it, as
-/// samples are kept by default.
-const SAMPLES: Duration = Duration::from_secs(15);
-
 /// How long a new connection waits before its place is looked for again.
 const CROWDED: Duration = Duration::from_millis(10);
 
@@ -52,7 +48,6 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
         .max_buf_size(options.header_bytes_max.max(BUFFER_BYTES_MIN));
     let mut open = Open { http, options: options.clone(), tasks: JoinSet::new(), held: Held::new() };
     let mut looks = ticks(rest(options));
-    let mut samples = ticks(SAMPLES);
     let mut backoff = None;
     // Accepted, and without a place so far.
     let mut guest = None;
@@ -63,7 +58,6 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
             Some(ended) = open.tasks.join_next_with_id() => open.forget(ended),
             accepted = accept(&listener, &mut backoff, &open.held), if guest.is_none() => guest = Some(accepted),
             _ = looks.tick(), if !open.held.is_empty() => open.look(),
-            _ = samples.tick() => site.note_system(),
             // All were being answered: one of them may wait for its client by now.
             () = sleep(CROWDED), if guest.is_some() => {}
         }

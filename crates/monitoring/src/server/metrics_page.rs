@@ -10,12 +10,13 @@ use super::negotiation::{self, Kind};
 use super::query::Query;
 use super::reply::Reply;
 use crate::Metrics;
-use crate::metrics::{Family, Series, Summary};
+use crate::metrics::{Family, Series, SinceStart, Summary};
 
 /// The kinds there are, and what each is called in full.
 ///
 /// **Source:** <https://prometheus.io/docs/instrumenting/content_negotiation/>.
 const KINDS: [Kind; 3] = [("text/plain", "text"), negotiation::JSON, ("application/openmetrics-text", "openmetrics")];
+const JSON_PLACE: usize = 1;
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -27,9 +28,13 @@ pub(super) fn reply(metrics: &Metrics, head: &Parts) -> Reply {
     let answer = negotiation::wanted(head, &KINDS).and_then(|kind| Ok((kind, window(query.get("hours"))?)));
     match (answer, query.get("metric")) {
         (Err(sentence), _) => Reply::error(StatusCode::BAD_REQUEST, &sentence),
+        // What `Accept` prefers is no more than a wish.
+        (Ok((kind, _)), Some(_)) if kind != JSON_PLACE && query.get("format").is_some() => {
+            Reply::error(StatusCode::BAD_REQUEST, "one metric is told as JSON: format is json")
+        }
         (Ok((_, window)), Some(name)) => one(metrics, name, window),
         (Ok((0, _)), None) => Reply::of(PROMETHEUS, metrics.prometheus()),
-        (Ok((1, window)), None) => Reply::json(&all(metrics, window)),
+        (Ok((JSON_PLACE, window)), None) => Reply::json(&all(metrics, window)),
         (Ok(_), None) => Reply::of(OPEN_METRICS, metrics.open_metrics()),
     }
 }
@@ -55,10 +60,13 @@ fn all(metrics: &Metrics, window: Duration) -> Value {
 fn one(metrics: &Metrics, name: &str, window: Duration) -> Reply {
     let family = metrics.families().into_iter().find(|family| family.name == name);
     let found = family.zip(metrics.series(name, window)).zip(metrics.summary(name, window));
-    let Some(((family, series), summary)) = found else {
+    let Some(((family, mut series), summary)) = found else {
         let sentence = "no such metric: /metrics?format=json lists those that there are";
         return Reply::error(StatusCode::NOT_FOUND, sentence);
     };
+    // Who shows only some of them shows those that matter most. Of equal ones the order of their labels stays.
+    let size = |series: &Series| series.summary.latest.filter(|latest| !latest.is_nan()).unwrap_or(f64::NEG_INFINITY);
+    series.sort_by(|a, b| size(b).total_cmp(&size(a)));
     let one = |series: Series| {
         let labels: Map<String, Value> =
             series.labels.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
@@ -83,7 +91,8 @@ fn described(family: &Family) -> Map<String, Value> {
 }
 
 fn figures(summary: &Summary) -> Map<String, Value> {
-    let Summary { count, min, max, mean, latest, p50, p95, p99, rate, covers } = *summary;
+    // Its unit is the metric's, and said with its name.
+    let Summary { unit: _, count, min, max, mean, latest, p50, p95, p99, rate, covers, since_start } = *summary;
     let figures =
         [("min", min), ("max", max), ("mean", mean), ("latest", latest), ("p50", p50), ("p95", p95), ("p99", p99)];
     let mut body = Map::new();
@@ -91,5 +100,7 @@ fn figures(summary: &Summary) -> Map<String, Value> {
     body.extend(figures.map(|(key, value)| (key.to_owned(), json!(value))));
     body.insert("rate".to_owned(), json!(rate));
     body.insert("covers_seconds".to_owned(), json!(covers.as_secs_f64()));
+    let ever = |SinceStart { count, p50, p95, p99 }| json!({ "count": count, "p50": p50, "p95": p95, "p99": p99 });
+    body.insert("since_start".to_owned(), since_start.map_or(Value::Null, ever));
     body
 }

@@ -31,8 +31,9 @@ pub(super) fn wanted(head: &Parts, kinds: &[Kind]) -> Result<usize, String> {
         let group = kind.split('/').next().unwrap_or_default();
         // The most exact range counts.
         let of = |wanted: &dyn Fn(&str) -> bool| ranges.iter().find_map(|(range, q)| wanted(range).then_some(*q));
-        of(&|range| range == kind)
-            .or_else(|| of(&|range| range.strip_suffix("/*") == Some(group)))
+        // Types are compared without their case. **Source:** RFC 9110, section 8.3.1.
+        of(&|range| range.eq_ignore_ascii_case(kind))
+            .or_else(|| of(&|range| range.strip_suffix("/*").is_some_and(|range| range.eq_ignore_ascii_case(group))))
             .or_else(|| of(&|range| range == "*/*"))
             .unwrap_or(0.0)
     };
@@ -50,7 +51,9 @@ pub(super) fn wanted(head: &Parts, kinds: &[Kind]) -> Result<usize, String> {
 fn range(text: &str) -> (&str, f32) {
     let mut parts = text.split(';').map(str::trim);
     let range = parts.next().unwrap_or_default();
-    let q = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok());
+    let weight =
+        |part: &'_ str| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("q"))?.1.parse().ok();
+    let q = parts.find_map(weight);
     (range, q.unwrap_or(1.0))
 }
 
@@ -91,6 +94,11 @@ mod tests {
             ),
             (Some("text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1"), "text"),
             (Some("application/json;q=nonsense"), "json"),
+            (Some("Application/JSON"), "json"),
+            (Some("APPLICATION/*"), "json"),
+            (Some("application/json;Q=0.5, text/plain;Q=0.6"), "text"),
+            (Some("application/json;Q=0.6, text/plain;Q=0.5"), "json"),
+            (Some("text/plain;Q=0.5, application/json;q=0.6"), "json"),
             (Some("application/json;q=0"), "text"),
             (Some(""), "text"),
         ] {

@@ -27,7 +27,6 @@ use super::route::{ENDPOINTS, Route};
 use super::tally::Tally;
 use super::{ServerOptions, Sources, accept, body, metrics_page, negotiation, page};
 use crate::error::Error;
-use crate::system::SystemReport;
 use crate::{Gauge, Health, Metrics};
 
 /// All the server's answers, to be mounted in a server of the program's own: a service of hyper and of tower, and cheap to
@@ -104,10 +103,8 @@ impl Site {
         options.check_numbers()?;
         Pages::check_all(&sources.pages)?;
         let metrics = sources.metrics.clone();
-        SystemReport::describe(&metrics);
+        sources.system.record_into(&metrics);
         metrics.describe("http_connections", "Open connections to the health server.");
-        // Now, so that they have their place among the series whatever the program adds later.
-        sources.system.report().record(&metrics);
 
         let mut endpoints: Vec<(String, String)> =
             ENDPOINTS.iter().map(|(path, says)| ((*path).to_owned(), (*says).to_owned())).collect();
@@ -167,10 +164,6 @@ impl Site {
 
     pub(super) fn note_connections(&self, open: usize) {
         self.inner.connections.set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
-    }
-
-    pub(super) fn note_system(&self) {
-        self.inner.sources.system.report().record(&self.inner.metrics);
     }
 
     /// An answer to what is not even a request.
@@ -250,10 +243,7 @@ impl Site {
             },
             Route::Asset(asset) => asset.reply(),
             Route::Component(name) => component(&sources.health, name),
-            Route::Metrics => {
-                self.note_system();
-                metrics_page::reply(&self.inner.metrics, head)
-            }
+            Route::Metrics => metrics_page::reply(&self.inner.metrics, head),
             Route::Transitions => Reply::json(&body::transitions(&sources.health.transitions())),
             Route::System => Reply::json(&body::system(&sources.system.report())),
             Route::Panels => self.panels().await,

@@ -30,9 +30,10 @@ impl Check {
         over_samples("disk", system, move |report| disk_space(report, limits))
     }
 
-    /// The check `cpu`: how busy the processors that this process may use are. Every 10 s.
+    /// The check `cpu`: how busy the processors that this process may use were over the last two minutes
+    /// ([`CpuReport::LASTING`]), so that a moment is none to worry about. Every 10 s.
     ///
-    /// Details: `percent`, `cores`, `limited_by` (`host` or `cgroup`).
+    /// Details: `percent`, `cores`, `limited_by` (`host`, `cgroup` or `affinity`).
     #[must_use]
     pub fn cpu(system: &System, limits: UsageLimits) -> Self {
         over_samples("cpu", system, move |report| cpu(report, limits))
@@ -78,10 +79,11 @@ fn disk_space(report: &SystemReport, limits: UsageLimits) -> Outcome {
 }
 
 fn cpu(report: &SystemReport, limits: UsageLimits) -> Outcome {
-    let CpuReport { percent, cores, limited_by, .. } = report.cpu;
-    let Some(percent) = percent else { return Outcome::healthy("is known from the second sample on") };
-    let percent = (percent * 10.0).round() / 10.0;
-    let outcome = Outcome::new(limits.judge(percent), format!("{percent} % busy"));
+    let CpuReport { lasting_percent, cores, limited_by, .. } = report.cpu;
+    let minutes = CpuReport::LASTING.as_secs() / 60;
+    let Some(percent) = lasting_percent else { return Outcome::healthy(format!("is known after {minutes} minutes")) };
+    let message = format!("{percent} % busy over the last {minutes} minutes");
+    let outcome = Outcome::new(limits.judge(percent), message);
     outcome.detail("percent", percent).detail("cores", cores).detail("limited_by", limited_by.as_str())
 }
 
@@ -130,7 +132,13 @@ mod tests {
         SystemReport {
             sampled_at: DateTime::UNIX_EPOCH,
             age: Duration::ZERO,
-            cpu: CpuReport { percent: None, cores: 1.0, limited_by: LimitedBy::Host, load: None },
+            cpu: CpuReport {
+                percent: None,
+                lasting_percent: None,
+                cores: 1.0,
+                limited_by: LimitedBy::Host,
+                load: None,
+            },
             memory: MemoryReport {
                 total_bytes: 1000,
                 used_bytes: 1000 - free,
@@ -176,18 +184,24 @@ mod tests {
 
     #[test]
     fn a_processor_is_busy_or_not() {
-        let busy = |percent| {
-            let cpu = CpuReport { percent, cores: 2.0, limited_by: LimitedBy::Cgroup, load: None };
+        let busy = |lasting_percent| {
+            let cpu = CpuReport {
+                percent: Some(100.0),
+                lasting_percent,
+                cores: 2.0,
+                limited_by: LimitedBy::Cgroup,
+                load: None,
+            };
             super::cpu(&SystemReport { cpu, ..report(1) }, UsageLimits::default())
         };
         let found =
-            [Some(12.34), Some(90.0), Some(97.0), None].map(|percent| (busy(percent).status, busy(percent).message));
+            [Some(12.3), Some(90.0), Some(97.0), None].map(|percent| (busy(percent).status, busy(percent).message));
         let said = |status, text: &str| (status, text.to_owned());
         let expected = [
-            said(Status::Healthy, "12.3 % busy"),
-            said(Status::Degraded, "90 % busy"),
-            said(Status::Unhealthy, "97 % busy"),
-            said(Status::Healthy, "is known from the second sample on"),
+            said(Status::Healthy, "12.3 % busy over the last 2 minutes"),
+            said(Status::Degraded, "90 % busy over the last 2 minutes"),
+            said(Status::Unhealthy, "97 % busy over the last 2 minutes"),
+            said(Status::Healthy, "is known after 2 minutes"),
         ];
         assert_eq!(found, expected);
     }

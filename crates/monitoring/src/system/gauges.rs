@@ -1,14 +1,14 @@
 //! The figures as gauges, under the names that Prometheus' own client libraries use where there are such.
 
 use super::SystemReport;
-use crate::Metrics;
+use crate::{Gauge, Metrics};
 
 impl SystemReport {
-    /// Sets the gauges `process_*` and `system_*`; of what is not known there is none.
-    pub(crate) fn record(&self, metrics: &Metrics) {
+    /// Sets the gauges `process_*` and `system_*`, each by `set`; of what is not known there is none.
+    pub(super) fn record(&self, metrics: &Metrics, set: fn(&Gauge, f64)) {
         let set = |name: &str, value: Option<f64>| {
             if let Some(value) = value {
-                metrics.gauge(name, &[]).set(value);
+                set(&metrics.gauge(name, &[]), value);
             }
         };
         let process = &self.process;
@@ -29,7 +29,7 @@ impl SystemReport {
         set("system_disk_total_bytes", space.map(|space| float(space.total_bytes)));
     }
 
-    pub(crate) fn describe(metrics: &Metrics) {
+    pub(super) fn describe(metrics: &Metrics) {
         for (name, help) in [
             ("process_cpu_usage_ratio", "Processors that this process uses: 2 is two whole ones."),
             ("process_max_fds", "File descriptors that this process may open."),

@@ -24,17 +24,26 @@ pub struct SystemReport {
     pub process: ProcessReport,
 }
 
-/// The processors that this process may use: the machine's, or less where its control group has a limit.
+/// The processors that this process may use: the machine's, or less where it is bound to some of them or its control group has a limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CpuReport {
     /// How much of them is in use, by the machine or by the group, 0 to 100; `None` in the first sample.
     pub percent: Option<f64>,
-    /// How many there are: the machine's logical ones, or the group's limit, such as 1.5, whichever is less.
+    /// The same over the last two minutes, [`CpuReport::LASTING`]; `None` before they have passed.
+    pub lasting_percent: Option<f64>,
+    /// How many there are: the machine's logical ones, those that this process is bound to (by `taskset` or a cpuset), or the group's limit, such
+    /// as 1.5, whichever is least.
     pub cores: f64,
     /// Where the number comes from.
     pub limited_by: LimitedBy,
     /// The load averages; `None` where the system has none.
     pub load: Option<LoadReport>,
+}
+
+impl CpuReport {
+    /// Over how long a time [`lasting_percent`](Self::lasting_percent) is the mean (**source:** arbitrary: longer than a backup or a burst of
+    /// orders).
+    pub const LASTING: Duration = Duration::from_secs(120);
 }
 
 /// How many threads ran or waited to run, on average.
@@ -68,15 +77,18 @@ pub enum LimitedBy {
     Host,
     /// A control group (a container's, a service's) may use no more.
     Cgroup,
+    /// This process is bound to some of the machine's processors, by itself or by a cpuset.
+    Affinity,
 }
 
 impl LimitedBy {
-    /// The word used in JSON: `host` or `cgroup`.
+    /// The word used in JSON: `host`, `cgroup` or `affinity`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Host => "host",
             Self::Cgroup => "cgroup",
+            Self::Affinity => "affinity",
         }
     }
 }

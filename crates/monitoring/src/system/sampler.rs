@@ -1,6 +1,7 @@
 //! Looks at the machine and at this process, and only at what is shown: all processes would cost a hundred times as
 //! much.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,6 +22,9 @@ pub(super) struct Sampler {
     cgroup: Cgroup,
     /// When the group's use of processors was looked at last, and what it was.
     group_before: Option<(Instant, Duration)>,
+    busy: Busy,
+    /// When the last sample was taken.
+    sampled: Option<Instant>,
     data_dir: PathBuf,
     started: Instant,
     /// The use of CPU is a difference between two samples, so the first one has none.
@@ -32,7 +36,8 @@ impl Sampler {
         let host = sysinfo::System::new().map_err(|source| Error::Sampling { source: source.into() })?;
         let pid = Pid::from_u32(std::process::id());
         let cgroup = Cgroup::of_this_process(Path::new("/"));
-        Ok(Self { host, pid, cgroup, group_before: None, data_dir, started: Instant::now(), first: true })
+        let (started, busy) = (Instant::now(), Busy::default());
+        Ok(Self { host, pid, cgroup, group_before: None, busy, sampled: None, data_dir, started, first: true })
     }
 
     pub(super) fn sample(&mut self, at: Instant, wall: DateTime<Utc>) -> Sample {
@@ -57,20 +62,19 @@ impl Sampler {
     fn cpu(&mut self, at: Instant) -> CpuReport {
         let load = sysinfo::System::load_average().ok();
         let load = load.map(|load| LoadReport { one: load.one, five: load.five, fifteen: load.fifteen });
-        let cores = f64::from(u32::try_from(self.host.cpus().len()).unwrap_or(u32::MAX));
-        match self.cgroup.cpu().filter(|group| group.cores < cores) {
+        let usages: Vec<f32> = self.host.cpus().iter().map(sysinfo::Cpu::usage).collect();
+        let (cores, percent, limited_by) = processors(&usages, &affinity());
+        let (cores, percent, limited_by) = match self.cgroup.cpu().filter(|group| group.cores < cores) {
             Some(group) => {
                 let before = self.group_before.replace((at, group.used));
                 let percent = before.and_then(|before| used_percent(before, (at, group)));
-                CpuReport { percent, cores: group.cores, limited_by: LimitedBy::Cgroup, load }
+                (group.cores, percent, LimitedBy::Cgroup)
             }
-            None => CpuReport {
-                percent: self.since_first(self.host.global_cpu_usage()),
-                cores,
-                limited_by: LimitedBy::Host,
-                load,
-            },
-        }
+            None => (cores, self.since_first(percent), limited_by),
+        };
+        let since = self.sampled.replace(at).map(|before| at.saturating_duration_since(before));
+        let lasting_percent = since.zip(percent).and_then(|(since, percent)| self.busy.mean_with(since, percent));
+        CpuReport { percent, lasting_percent, cores, limited_by, load }
     }
 
     fn process(&self, at: Instant) -> ProcessReport {
@@ -93,6 +97,53 @@ impl Sampler {
     fn since_first(&self, percent: f32) -> Option<f64> {
         (!self.first).then(|| (f64::from(percent) * 10.0).round() / 10.0)
     }
+}
+
+/// How busy the processors were in the last while.
+#[derive(Debug, Default)]
+struct Busy {
+    /// The newest last; as few as make up the while.
+    spans: VecDeque<(Duration, f64)>,
+}
+
+impl Busy {
+    /// The mean with one more span, once they make up the while.
+    fn mean_with(&mut self, span: Duration, percent: f64) -> Option<f64> {
+        self.spans.push_back((span, percent));
+        let mut covered: Duration = self.spans.iter().map(|(span, _)| *span).sum();
+        while let Some((oldest, _)) = self.spans.front().filter(|(oldest, _)| covered - *oldest >= CpuReport::LASTING) {
+            covered -= *oldest;
+            self.spans.pop_front();
+        }
+        let busy: f64 = self.spans.iter().map(|(span, percent)| span.as_secs_f64() * percent).sum();
+        (covered >= CpuReport::LASTING).then(|| (busy / covered.as_secs_f64() * 10.0).round() / 10.0)
+    }
+}
+
+/// The numbers of the processors that this process is bound to; empty where that is not known.
+#[cfg(target_os = "linux")]
+fn affinity() -> Vec<usize> {
+    let set = rustix::thread::sched_getaffinity(None).ok();
+    set.map_or_else(Vec::new, |set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|number| set.is_set(*number)).collect())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn affinity() -> Vec<usize> {
+    Vec::new()
+}
+
+/// How many of the machine's processors may be used, how busy these are, and what says so.
+fn processors(usages: &[f32], bound_to: &[usize]) -> (f64, f32, LimitedBy) {
+    let bound: Vec<f32> = bound_to.iter().filter_map(|number| usages.get(*number).copied()).collect();
+    // Some containers number theirs otherwise.
+    let (counted, limited_by) = if bound.is_empty() || bound.len() == usages.len() {
+        (usages, LimitedBy::Host)
+    } else {
+        (&*bound, LimitedBy::Affinity)
+    };
+    let count = |of: &[f32]| u16::try_from(of.len()).unwrap_or(u16::MAX);
+    let percent = counted.iter().sum::<f32>() / f32::from(count(counted).max(1));
+    (f64::from(count(counted)), percent, limited_by)
 }
 
 fn entries(folder: &str) -> Option<usize> {
@@ -199,6 +250,41 @@ mod tests {
         assert_eq!(percent(10, 1_617), Some(12.3));
         assert_eq!(percent(10, 7_000), Some(100.0));
         assert_eq!(percent(10, 900), Some(0.0), "another group, which has used less");
+    }
+
+    #[test]
+    fn processors_are_those_that_it_is_bound_to() {
+        let usages = [10.0, 20.0, 60.0, 90.0];
+        assert_eq!(processors(&usages, &[]), (4.0, 45.0, LimitedBy::Host));
+        assert_eq!(processors(&usages, &[0, 1, 2, 3]), (4.0, 45.0, LimitedBy::Host));
+        assert_eq!(processors(&usages, &[1, 2]), (2.0, 40.0, LimitedBy::Affinity));
+        assert_eq!(processors(&usages, &[7]), (4.0, 45.0, LimitedBy::Host));
+        assert_eq!(processors(&[], &[]), (0.0, 0.0, LimitedBy::Host));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_is_bound_to_one_processor_sees_one() {
+        let bound = || {
+            let numbers = affinity();
+            let mut one = rustix::thread::CpuSet::new();
+            one.set(*numbers.first().expect("it runs on one"));
+            rustix::thread::sched_setaffinity(None, &one).expect("it may");
+            Sampler::new(PathBuf::from(".")).unwrap().sample(Instant::now(), Utc::now()).cpu.cores
+        };
+        let cores = std::thread::spawn(bound).join().unwrap();
+        assert!(cores > 0.0 && cores <= 1.0, "{cores}");
+    }
+
+    #[test]
+    fn a_moment_is_not_a_while() {
+        let mut busy = Busy::default();
+        let mut after = |seconds: u64, percent: f64| busy.mean_with(Duration::from_secs(seconds), percent);
+        assert_eq!((after(5, 100.0), after(110, 0.0)), (None, None));
+        assert_eq!(after(5, 40.0), Some(5.8), "5 s of 100 % and 5 s of 40 %");
+        assert_eq!(after(5, 0.0), Some(1.7), "the first is forgotten");
+        assert_eq!(after(3_600, 99.96), Some(100.0), "one that is longer than the while is all of it");
+        assert_eq!(busy.spans.len(), 1);
     }
 
     #[test]

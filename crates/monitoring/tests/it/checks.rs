@@ -105,7 +105,11 @@ fn each_ready_made_check_has_its_name_and_looks() {
     check(Check::log_sink(dropped), "log", Status::Degraded, "2 lines were dropped");
     let old = || Ok::<_, std::io::Error>(Some(Utc::now() - TimeDelta::hours(30)));
     let day = Duration::from_secs(86_400);
-    check(Check::backup_age(day, old), "backups", Status::Degraded, "the newest is 30 h old");
+    check(Check::backup_age(day, Utc::now(), old), "backups", Status::Degraded, "the newest is 30 h old");
+    let none = || Ok::<_, std::io::Error>(None);
+    let long_ago = Utc::now() - TimeDelta::hours(25);
+    check(Check::backup_age(day, Utc::now(), none), "backups", Status::Healthy, "there is none yet");
+    check(Check::backup_age(day, long_ago, none), "backups", Status::Degraded, "there is none yet");
     let refused = || Some("agents.json:7: no such kind");
     let message = "what was configured is not in force: agents.json:7: no such kind";
     check(Check::configuration(refused), "configuration", Status::Degraded, message);

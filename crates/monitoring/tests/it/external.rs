@@ -140,6 +140,27 @@ fn too_many_requests_is_degraded_and_it_is_left_alone() {
 }
 
 #[test]
+fn too_many_requests_ends_at_its_time_and_not_at_the_next_look_of_many() {
+    let limited = answer("429 Too Many Requests\r\nretry-after: 0", "");
+    let (url, asked) = server(vec![limited, answer("200 OK", &clock(0))]);
+    let health = Health::start([Check::external("service", alpaca(&url)).every(NEVER * 60)]).expect("starts");
+    let (sender, transitions) = mpsc::channel();
+    health.observe(move |transition| drop(sender.send(transition.clone())));
+    let next = || transitions.recv_timeout(NEVER).expect("is looked at again");
+    let mut last = next();
+    if last.to == Status::Degraded {
+        last = next();
+    }
+    assert_eq!(last.to, Status::Healthy);
+    assert_eq!(asked.try_iter().count(), 2);
+    let times: Vec<_> = health.history("service").expect("is a component").iter().map(|past| past.time).collect();
+    assert!(
+        times[1] - times[0] >= TimeDelta::milliseconds(900),
+        "even one that may be asked at once is not asked in a loop"
+    );
+}
+
+#[test]
 fn what_goes_on_failing_becomes_unhealthy() {
     let failing = || answer("503 Service Unavailable", "");
     let (url, _asked) = server(vec![failing(), failing(), failing(), answer("200 OK", &clock(0)), failing()]);

@@ -304,6 +304,36 @@ fn what_there_is_can_be_asked() {
 }
 
 #[test]
+fn quantiles_reach_back_to_the_start_however_few_samples_are_kept() {
+    let metrics = Metrics::new(MetricsOptions { samples_max: 8, ..MetricsOptions::default() });
+    let near = |found: f64, exact: f64| assert!((found - exact).abs() <= exact.abs() / 16.0, "{found} for {exact}");
+    let summary = |name: &str| metrics.summary(name, Duration::MAX).expect("was recorded");
+    for second in 1..=1_000_u32 {
+        // Of two series, which are one to the summary.
+        let queue = if second % 2 == 0 { "even" } else { "odd" };
+        metrics.timing("wait", &[("queue", queue)]).record(Duration::from_secs(second.into()));
+        metrics.distribution("profit", &[]).record(f64::from(second) - 900.5);
+    }
+    let (wait, profit) = (summary("wait_seconds"), summary("profit"));
+    assert_eq!((wait.count, wait.p50), (16, Some(992.0)), "the samples are the newest only");
+    let (wait, profit) = (wait.since_start.expect("was recorded"), profit.since_start.expect("was recorded"));
+    assert_eq!((wait.count, profit.count), (1_000, 1_000));
+    for (found, exact) in [(wait.p50, 500.0), (wait.p95, 950.0), (wait.p99, 990.0)] {
+        near(found, exact);
+    }
+    for (found, exact) in [(profit.p50, -400.5), (profit.p95, 49.5), (profit.p99, 89.5)] {
+        near(found, exact);
+    }
+    let small = metrics.distribution("small", &[]);
+    [0.0, 0.001, f64::INFINITY].into_iter().for_each(|value| small.record(value));
+    let small = summary("small").since_start.expect("was recorded");
+    near(small.p50, 0.001);
+    assert!((1e11..1e12).contains(&small.p99), "{}", small.p99);
+    metrics.gauge("level", &[]).set(1.0);
+    assert_eq!(summary("level").since_start, None);
+}
+
+#[test]
 fn a_timed_operation_is_a_success_or_not() {
     let metrics = Metrics::default();
     let number = |text: &str| metrics.timed("parse", || text.parse::<u32>());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::client::{Fixture, Reply};
+use crate::client::{Fixture, NEVER, Reply};
 
 /// What a page of metrics says is what Prometheus' own tool takes. Skipped, with a word, where that is not installed.
 #[test]
@@ -56,7 +56,8 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-const FIGURES: [&str; 10] = ["count", "min", "max", "mean", "latest", "p50", "p95", "p99", "rate", "covers_seconds"];
+const FIGURES: [&str; 11] =
+    ["count", "min", "max", "mean", "latest", "p50", "p95", "p99", "rate", "covers_seconds", "since_start"];
 
 #[test]
 fn all_metrics_are_json_for_who_asks_for_it() {
@@ -108,6 +109,39 @@ fn one_metric_has_the_samples_of_each_series() {
 }
 
 #[test]
+fn counters_are_what_they_are_and_the_largest_is_first() {
+    let fixture = Fixture::new([]);
+    for (agent, orders) in [("a", 1), ("b", 5), ("c", 0), ("d", 7)] {
+        let counter = fixture.metrics.counter("orders", &[("agent", agent)]);
+        // One without any has no sample either.
+        (0..orders).for_each(|_| counter.increment(1));
+    }
+    let body = fixture.get("/metrics?metric=orders_total").json();
+    let told: Vec<_> =
+        body["series"].as_array().unwrap().iter().map(|one| (&one["labels"]["agent"], &one["latest"])).collect();
+    let expected =
+        [("d", 7.0), ("b", 5.0), ("a", 1.0), ("c", 0.0)].map(|(agent, latest)| (json!(agent), json!(latest)));
+    assert_eq!(told, expected.iter().map(|(agent, latest)| (agent, latest)).collect::<Vec<_>>());
+    assert_eq!((&body["latest"], &body["count"]), (&json!(13.0), &json!(13)));
+    for figure in ["min", "max", "mean", "p50", "p95", "p99"] {
+        assert_eq!((&body[figure], &body["series"][0][figure]), (&Value::Null, &Value::Null), "{figure} of totals");
+    }
+}
+
+#[test]
+fn reading_adds_no_samples() {
+    let fixture = Fixture::new([]);
+    let name = "process_resident_memory_bytes";
+    for _ in 0..50 {
+        fixture.get("/metrics");
+        fixture.get(&format!("/metrics?metric={name}"));
+    }
+    let samples = fixture.metrics.summary(name, NEVER).expect("is there from the start").count;
+    // One at the start, one of the sampler's next figures, and one every 15 s.
+    assert!((1..=6).contains(&samples), "{samples}");
+}
+
+#[test]
 fn what_is_asked_wrongly_is_said_so() {
     let fixture = Fixture::new([]);
     let hours = "hours is a number above 0 and at most 8760";
@@ -120,6 +154,8 @@ fn what_is_asked_wrongly_is_said_so() {
         ("/metrics?format=json&hours=inf", 400, hours),
         ("/metrics?format=json&hours=NaN", 400, hours),
         ("/metrics?format=xml", 400, "format is text or json or openmetrics"),
+        ("/metrics?metric=metrics_refused_total&format=text", 400, "one metric is told as JSON: format is json"),
+        ("/metrics?metric=nothing&format=openmetrics", 400, "one metric is told as JSON: format is json"),
         ("/?format=xml", 400, "format is html or json"),
         ("/metrics?metric=nothing", 404, "no such metric: /metrics?format=json lists those that there are"),
         ("/metrics?metric=../../etc/passwd", 404, "no such metric: /metrics?format=json lists those that there are"),
@@ -127,7 +163,12 @@ fn what_is_asked_wrongly_is_said_so() {
         let reply = fixture.get(target);
         assert_eq!((reply.status, reply.json()), (status, json!({ "error": sentence })), "{target}");
     }
-    for well in ["/metrics?hours=8760", "/metrics?format=json&hours=0.001", "/metrics?format=text&unknown=1"] {
+    for well in [
+        "/metrics?hours=8760",
+        "/metrics?format=json&hours=0.001",
+        "/metrics?format=text&unknown=1",
+        "/metrics?metric=metrics_refused_total&format=json",
+    ] {
         assert_eq!(fixture.get(well).status, 200, "{well}");
     }
 }

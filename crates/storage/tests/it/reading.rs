@@ -56,6 +56,16 @@ fn a_reader_beside_the_writer_sees_what_was_committed() {
 }
 
 #[test]
+fn a_record_knows_when_it_was_made() {
+    let (folder, db) = database();
+    let made = db.read(|r| r.created_at()).expect("is read");
+    assert!((chrono::Utc::now() - made).abs() < chrono::TimeDelta::minutes(1), "{made}");
+    drop(db);
+    let again = Database::open(&options(&folder)).expect("opens");
+    assert_eq!(again.read(|r| r.created_at()).expect("is read"), made);
+}
+
+#[test]
 fn a_reader_proves_and_backs_up_the_record_beside_its_writer() {
     let (folder, db) = with_trade();
     let reader = ReadOnlyDatabase::open(&options(&folder)).expect("opens beside it");
