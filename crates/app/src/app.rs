@@ -274,7 +274,7 @@ impl fmt::Display for App {
         if self.parts().logging.is_some() {
             writeln!(f, "  logs      {}/trading_automation.log", settings.logging.path.as_written().display())?;
         }
-        writeln!(f, "  health    http://{}/health", self.address())?;
+        writeln!(f, "  page      http://{}/", self.address())?;
         write!(f, "  stop      Ctrl-C, or kill -TERM {}", std::process::id())
     }
 }

@@ -139,14 +139,42 @@ fn configuration(settings: &Settings) -> Part {
 }
 
 fn dollars(amount: Decimal) -> String {
-    format!("{amount:.2}")
+    cents(amount)
 }
 
 fn percent(part: Decimal) -> String {
-    format!("{part:.2} %")
+    format!("{} %", cents(part))
+}
+
+/// With two digits, rounded half to even as the record's amounts are: the format alone would cut the others off.
+fn cents(value: Decimal) -> String {
+    let rounded = value.round_dp(2);
+    format!("{:.2}", if rounded.is_zero() { Decimal::ZERO } else { rounded })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / (1 << 20) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Decimal, dollars, percent};
+
+    #[test]
+    fn amounts_are_rounded_half_to_even_and_not_cut_off() {
+        for (value, shown) in [
+            ("7.926098", "7.93"),
+            ("-7.926098", "-7.93"),
+            ("0.125", "0.12"),
+            ("0.135", "0.14"),
+            ("0.1350001", "0.14"),
+            ("999.995", "1000.00"),
+            ("-0.004", "0.00"),
+            ("3", "3.00"),
+        ] {
+            let value: Decimal = value.parse().expect("a number");
+            assert_eq!((dollars(value), percent(value)), (shown.to_owned(), format!("{shown} %")), "{value}");
+        }
+    }
 }

@@ -101,7 +101,7 @@ impl Running {
             }
             banner.push(line.trim_end().to_owned());
         }
-        let address = banner.iter().find_map(|line| line.split("http://").nth(1)?.strip_suffix("/health"));
+        let address = banner.iter().find_map(|line| line.split("http://").nth(1)?.strip_suffix('/'));
         let address = address.expect("it says where").parse().expect("an address");
         Self { child, stdout, banner, address }
     }

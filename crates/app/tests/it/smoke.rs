@@ -32,6 +32,15 @@ fn it_starts_in_an_empty_project_answers_and_stops() {
     assert!(banner.contains("database  created data/trading_automation.db, schema version 1"), "{banner}");
     assert!(banner.contains("sample data: "), "{banner}");
     assert!(banner.contains("logs      logs/trading_automation.log"), "{banner}");
+    assert!(
+        banner.ends_with(&format!(
+            "\n  page      http://{}/\n  stop      Ctrl-C, or kill -TERM {}",
+            running.address,
+            running.child.id()
+        )),
+        "{banner}"
+    );
+    assert!(running.get("/").2.starts_with("<!doctype html>"));
 
     let (status, ..) = running.get("/ping");
     assert_eq!(status, 200);

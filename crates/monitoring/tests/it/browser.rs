@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
+use serde_json::json;
 use trading_monitoring::{Check, Outcome, Pages, Part, Phase, Server, ServerOptions, Sources, Token};
 
 use crate::chromium::Tab;
@@ -24,6 +25,14 @@ fn nasty_pages() -> Pages {
             ])
         })
         .panel("Backups", || Err(format!("cannot be listed: {NASTY}").into()))
+        .panel("Wide", || {
+            let columns = ["key", "a name of many words", "from", "at", "worth", "share", "seen", "proven"];
+            let key = "a_key_without_any_place_to_break_".repeat(3);
+            let row =
+                [&key, "Nancy Pelosi and others", "config/agents.json", "2026-11-28T09:30:00Z", "1234567.89", "7.93 %"];
+            let row = row.into_iter().chain(["2026-11-28", "yes"]).map(str::to_owned);
+            Ok(vec![Part::table(columns, [row.collect::<Vec<_>>()])])
+        })
 }
 
 /// Two components, one of which can be made worse; metrics; and texts that are markup wherever a text can be.
@@ -49,6 +58,7 @@ fn fixture(options: ServerOptions) -> (Fixture, Arc<AtomicBool>) {
         fixture.metrics.timing("wait", &[("of", NASTY)]).record(Duration::from_millis(millis));
     }
     fixture.metrics.gauge("positions", &[("agent", NASTY)]).set(7.0);
+    fixture.metrics.gauge("newest_timestamp_seconds", &[]).set(1_795_858_200.0);
     (fixture, bad)
 }
 
@@ -130,6 +140,144 @@ fn it_is_used_by_keyboard_and_read_on_a_phone() {
          document.getElementById(one.getAttribute('aria-labelledby'))?.innerText)";
     assert_eq!(tab.value(sections), true);
     assert_eq!(tab.value("document.querySelector('#verdict').getAttribute('aria-live')"), "polite");
+    assert_eq!(tab.value(OUTLINES), json!([]), "where the keyboard is cannot be seen");
+}
+
+/// What can be reached by keyboard, and whose outline is none, or is cut off by what it is in.
+const OUTLINES: &str = "[...document.querySelectorAll('a[href], summary, input, select, button, [tabindex=\"0\"]')]
+    .filter((one) => one.checkVisibility())
+    .filter((one) => {
+        one.focus();
+        const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(one);
+        if (document.activeElement !== one || outlineStyle !== 'solid' || parseFloat(outlineWidth) < 3) return true;
+        const reach = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+        const box = one.getBoundingClientRect();
+        for (let around = one.parentElement; around !== document.body; around = around.parentElement) {
+            const edge = around.getBoundingClientRect();
+            if (getComputedStyle(around).overflow !== 'visible' && (box.left - reach < edge.left || box.right + reach > edge.right)) return true;
+        }
+        return false;
+    })
+    .map((one) => one.outerHTML)";
+
+#[test]
+fn no_cell_is_cut_off_on_a_phone() {
+    let (fixture, _) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.wait("document.querySelectorAll('#panels table').length === 2");
+    for width in [375, 320] {
+        tab.look(width, "light");
+        assert_eq!(tab.value(&format!("document.documentElement.scrollWidth <= {width}")), true, "at {width}");
+        let cut = "[...document.querySelectorAll('#panels .scroll, #panels td, .message, .facts dd')]
+            .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.outerHTML)";
+        assert_eq!(tab.value(cut), json!([]), "at {width}");
+        let label = "getComputedStyle(document.querySelectorAll('#panels td')[2], '::before').content";
+        assert_eq!(tab.value(label), "\"quantity\"");
+        // A date and a number stay on one line.
+        let broken = "[...document.querySelectorAll('#panels td:is(.date, .number)')].filter((one) => one.clientHeight > 30).length";
+        assert_eq!(tab.value(broken), 0, "at {width}");
+    }
+    assert_eq!(tab.value("document.querySelectorAll('#panels td.date').length"), 2);
+}
+
+#[test]
+fn bars_and_borders_stand_out() {
+    let (fixture, _) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.wait("document.querySelector('.history i')");
+    for scheme in ["light", "dark"] {
+        tab.look(1_200, scheme);
+        let faint = "(() => {
+            const probe = document.body.appendChild(document.createElement('i'));
+            const rgb = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+            const named = (name) => (probe.style.color = `var(--${name})`, rgb(getComputedStyle(probe).color));
+            const light = (colour) => colour.map((part) => part / 255)
+                .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+                .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+            const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+            const marks = ['healthy', 'degraded', 'unhealthy', 'unknown'].map((status) => [status, named(`${status}-fill`)]);
+            marks.push(['border', rgb(getComputedStyle(document.querySelector('#find')).borderTopColor)]);
+            marks.push(['bar', rgb(getComputedStyle(document.querySelector('.history i')).backgroundColor)]);
+            return marks.filter(([, mark]) => ratio(mark, named('card')) < 3 || ratio(mark, named('back')) < 3).map(([name]) => name);
+        })()";
+        assert_eq!(tab.value(faint), json!([]), "{scheme}");
+    }
+}
+
+#[test]
+fn it_says_what_its_figures_are_of() {
+    let (fixture, _) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.call("Emulation.setTimezoneOverride", &json!({ "timezoneId": "Asia/Kolkata" }));
+    tab.wait("document.querySelector('#zone').innerText === 'times are local (UTC+5:30); those that end in Z are UTC'");
+    tab.wait("document.querySelectorAll('#metrics .card').length === 3");
+    tab.value("document.querySelector('#metrics').scrollIntoView()");
+    let card = |name: &str| {
+        format!("[...document.querySelectorAll('#metrics .card')].find((one) => one.firstChild.innerText === '{name}')")
+    };
+    let (positions, newest) = (card("positions"), card("newest_timestamp_seconds"));
+    // One sample, some time ago, is a line to now, and the chart says of what time.
+    tab.wait(&format!(
+        "/^M[\\d.]+ [\\d.]+H300.0V[\\d.]+$/.test({positions}.querySelector('.line-1').getAttribute('d'))"
+    ));
+    tab.wait(&format!("/^latest 7, mean 7, 1 sample of the last [\\d.]+ m?s$/.test({positions}.lastChild.innerText)"));
+    tab.wait(&format!("{newest}.lastChild.innerText.startsWith('latest 28 Nov, 15:00, 1 sample of ')"));
+    tab.wait(&format!("{newest}.querySelector('.scale.low').innerText === '28 Nov, 15:00'"));
+    let cut = "[...document.querySelectorAll('.scale')].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)";
+    assert_eq!(tab.value(cut), json!([]));
+}
+
+#[test]
+fn behind_another_tab_it_asks_seldom_and_its_title_does_not_lie() {
+    let (fixture, _) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.wait("document.querySelector('#components li') && document.title === '✓ healthy'");
+    tab.value(
+        "asked = 0;
+         ask = fetch;
+         fetch = (...all) => (asked += 1, ask(...all));
+         hidden = true;
+         Object.defineProperty(document, 'hidden', { get: () => hidden });
+         later = 0;
+         now = Date.now;
+         Date.now = () => now() + later;
+         again = () => (document.dispatchEvent(new Event('visibilitychange')), asked);
+         [known, still] = [0, 0];
+         null",
+    );
+    // What was asked before is answered.
+    tab.wait("((n) => (still = n === known ? still + 1 : 0, known = n, still > 5))(performance.getEntriesByType('resource').length)");
+    let before = tab.value("again()").as_u64().expect("a number");
+    assert_eq!(tab.value("later = 15e3, again()"), before, "not yet");
+    fixture.server.shutdown(NEVER);
+    assert_eq!(tab.value("later = 31e3, again()"), before + 2, "the verdict alone");
+    tab.wait("document.title.startsWith('? not updated since ')");
+    assert!(tab.value("hidden = false, again()").as_u64() > Some(before + 2), "at once for those who look");
+}
+
+#[test]
+fn told_to_wait_it_waits_and_keeps_the_token() {
+    let (fixture, _) = fixture(options());
+    let Some(mut tab) = open(&fixture) else { return };
+    tab.wait("document.querySelector('#components li')");
+    tab.value(
+        "sessionStorage.setItem('token', 'correct-horse-battery');
+         ask = fetch;
+         asked = 0;
+         later = 0;
+         now = Date.now;
+         Date.now = () => now() + later;
+         fetch = async () => (asked += 1, new Response('{\"error\":\"wait a minute\"}', { status: 429, headers: { 'retry-after': '60' } }));
+         null",
+    );
+    tab.wait(
+        "document.querySelector('#lost').innerText.startsWith('The server says: wait a minute. It is asked again at ')",
+    );
+    assert_eq!(tab.value("sessionStorage.getItem('token')"), "correct-horse-battery");
+    assert_eq!(tab.value("document.querySelector('#unlock').hidden"), true);
+    assert_eq!(tab.value("asked = 0, document.dispatchEvent(new Event('visibilitychange')), asked"), 0);
+    tab.value("fetch = ask, later = 61e3");
+    tab.wait("document.querySelector('#lost').hidden && document.title === '✓ healthy'");
 }
 
 #[test]
@@ -149,6 +297,9 @@ fn it_follows_what_happens_without_making_anything_anew() {
     tab.wait("document.querySelector('#transitions .badge')?.innerText === 'degraded'");
     tab.wait("document.querySelector('#overall').innerText === 'It works, but look at it (degraded)'");
     assert_eq!(tab.value("document.title"), "! degraded");
+    assert_eq!(tab.value("document.querySelector('#culprits').innerText"), "database: degraded");
+    tab.value("document.querySelector('#culprits a').click()");
+    tab.wait("document.activeElement === document.querySelector('#components summary')");
     assert_eq!(tab.value("document.querySelector('#transitions .message').innerText"), format!("slow {NASTY}"));
     assert_eq!(tab.value("kept.every((one) => one.isConnected)"), true);
     assert_eq!(tab.value("made"), 0, "elements that were taken away");
@@ -166,7 +317,8 @@ fn it_says_when_it_has_lost_the_server_and_finds_it_again() {
     tab.wait("!document.querySelector('#lost').hidden");
     let text = tab.value("document.querySelector('#lost').innerText");
     assert!(text.as_str().is_some_and(|text| text.starts_with("The server does not answer since ")), "{text}");
-    assert_eq!(tab.value("document.title"), "✕ no answer");
+    let title = tab.value("document.title");
+    assert!(title.as_str().is_some_and(|title| title.starts_with("? not updated since ")), "{title}");
     assert_eq!(tab.value("document.querySelectorAll('#components li').length"), 2, "what was known stays");
     assert!(tab.complaints.iter().all(|(source, _)| source == "network"), "{:?}", tab.complaints);
     let sources = Sources {
@@ -198,6 +350,7 @@ fn with_a_token_it_shows_the_verdict_and_asks_for_the_token() {
     tab.press("Enter", 13);
     tab.wait("document.querySelectorAll('#components li').length === 2");
     assert_eq!(tab.value("document.querySelector('#unlock').hidden"), true);
+    assert_eq!(tab.value("document.activeElement.id"), "verdict");
     assert_eq!(tab.value("document.cookie + localStorage.length"), "0", "the token ends with the tab");
 }
 

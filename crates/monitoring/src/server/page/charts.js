@@ -33,6 +33,9 @@ const Charts = (() => {
       }
       return `${digits(size)} TB`;
     }
+    if (unit === "date") {
+      return new Date(value * 1000).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+    }
     if (unit === "ratio") return `${digits(value * 100)} %`;
     if (unit === "percent" || unit === "%") return `${digits(value)} %`;
     return unit ? `${digits(value)} ${unit}` : digits(value);
@@ -75,16 +78,19 @@ const Charts = (() => {
     return !rest.some((point) => point[1] !== null && Number.isFinite(point[1]));
   }
 
+  // On to a point: straight, or as a value that holds until the next is known.
+  const onTo = (steps, x, y) => (steps ? `H${x}V${y}` : `L${x} ${y}`);
+
   // What is below a line that is the only one.
-  function area(points, x, y) {
+  function area({ points, steps }, x, y) {
     const known = points.filter((point) => point[1] !== null && Number.isFinite(point[1]));
     if (known.length < 2) return "";
-    const along = known.map(([at, value]) => `L${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+    const along = known.map(([at, value], place) => onTo(steps && place > 0, x(at).toFixed(1), y(value).toFixed(1))).join("");
     return `M${x(known[0][0]).toFixed(1)} ${HEIGHT}${along}L${x(known[known.length - 1][0]).toFixed(1)} ${HEIGHT}Z`;
   }
 
   // A line breaks where there is nothing, and one point alone is still seen.
-  function path(points, x, y, bridging) {
+  function path({ points, steps }, x, y, bridging) {
     let text = "";
     let open = false;
     points.forEach(([at, value], place) => {
@@ -92,8 +98,8 @@ const Charts = (() => {
         open = open && bridging;
         return;
       }
-      const here = `${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
-      text += open ? `L${here}` : `M${here}`;
+      const [across, down] = [x(at).toFixed(1), y(value).toFixed(1)];
+      text += open ? onTo(steps, across, down) : `M${across} ${down}`;
       if (!open && isAlone(points, place, bridging)) text += `m-2 0h4`;
       open = true;
     });
@@ -136,7 +142,8 @@ const Charts = (() => {
         low = values.reduce((least, point) => Math.min(least, point[1]), Infinity);
         high = values.reduce((most, point) => Math.max(most, point[1]), -Infinity);
         // From zero, unless the line would be flat then.
-        if (low > 0 && (high - low) > high * 0.1) low = 0;
+        if (unit === "date") high = Math.max(high, low + 3600);
+        else if (low > 0 && (high - low) > high * 0.1) low = 0;
         else if (low > 0) { const room = (high - low) || high * 0.1; low -= room; high += room; }
       }
       if (high === low) high = low + 1;
@@ -154,10 +161,10 @@ const Charts = (() => {
           label.className = `line-${place + 1}`;
           this.legend.append(label);
         }
-        const d = path(line.points, x, y, bridging);
+        const d = path(line, x, y, bridging);
         if (this.paths[place].getAttribute("d") !== d) this.paths[place].setAttribute("d", d);
       });
-      const under = lines.length === 1 ? area(lines[0].points, x, y) : "";
+      const under = lines.length === 1 ? area(lines[0], x, y) : "";
       if (this.area.getAttribute("d") !== under) this.area.setAttribute("d", under);
       const says = lines.map((line) => {
         const known = line.points.filter((point) => point[1] !== null);

@@ -2,6 +2,7 @@
 // Asks the server every few seconds and updates what is there, in place. Every text of the server becomes a text node.
 (() => {
   const REFRESH_MS = 5000;
+  const HIDDEN_MS = 30e3;
   const ANSWER_MS = 4000;
   const CHARTS_MAX = 60;
   const KEPT_MS = 3600e3;
@@ -11,17 +12,24 @@
   const token = () => sessionStorage.getItem("token");
   let answered = null;
   let chartsAsked = 0;
+  let notBefore = 0;
+  let unlocking = false;
 
   // ---- asking
 
   class Refused extends Error {}
+  class Later extends Error {}
 
   async function ask(path, ms = ANSWER_MS) {
     const headers = { Accept: "application/json" };
     if (token()) headers.Authorization = `Bearer ${token()}`;
     const reply = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(ms) });
     const body = await reply.json();
-    if (reply.status === 401 || reply.status === 429) throw new Refused(body.error);
+    if (reply.status === 401) throw new Refused(body.error);
+    if (reply.status === 429) {
+      notBefore = Date.now() + 1000 * (Number(reply.headers.get("retry-after")) || 60);
+      throw new Later(body.error);
+    }
     return body;
   }
 
@@ -90,12 +98,42 @@
 
   // ---- the verdict
 
+  const WORST_FIRST = ["unhealthy", "degraded", "unknown"];
+
+  function showCulprits(components) {
+    const culprits = Object.entries(components || {})
+      .filter(([, { status }]) => status !== "healthy")
+      .sort(([, a], [, b]) => WORST_FIRST.indexOf(a.status) - WORST_FIRST.indexOf(b.status));
+    sync(get("culprits"), culprits, ([name]) => name, ([name]) => {
+      const item = make("li");
+      const link = make("a");
+      link.href = `#${encodeURIComponent(`component-${name}`)}`;
+      item.append(link);
+      return item;
+    }, (item, [name, { status }]) => {
+      set(item.firstChild, `${name}: ${status}`);
+      attribute(item.firstChild, "data-status", status);
+    });
+    get("culprits").hidden = culprits.length === 0;
+  }
+
+  // All that the page says itself is in the reader's zone; texts of the program may have a time in UTC.
+  function showZone() {
+    const minutes = -new Date().getTimezoneOffset();
+    const size = Math.abs(minutes);
+    const rest = size % 60 ? `:${String(size % 60).padStart(2, "0")}` : "";
+    const offset = `${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${rest}`;
+    set(get("zone"), minutes === 0 ? "times are UTC" : `times are local (UTC${offset}); those that end in Z are UTC`);
+  }
+
   function showVerdict(health, ready) {
     attribute(get("verdict"), "data-status", health.status);
     set(get("overall"), `${VERDICTS[health.status] || VERDICTS.unknown} (${health.status})`);
     const reasons = ready.reasons && ready.reasons.length ? `: ${ready.reasons.join("; ")}` : "";
     set(get("phase"), ready.ready ? "Ready for work." : `Not ready for work${reasons}.`);
     document.title = `${MARKS[health.status] || "?"} ${health.status}`;
+    showCulprits(health.components);
+    showZone();
   }
 
   // ---- components
@@ -104,6 +142,7 @@
     const item = make("li", "card");
     const details = make("details");
     const summary = make("summary");
+    summary.id = `component-${name}`;
     const title = make("span", "name", name);
     if (critical) title.append(" ", make("small", "", "critical"));
     summary.append(make("span", "badge"), title, make("span", "message"), make("span", "history"), make("span", "age quiet number"));
@@ -246,6 +285,7 @@
 
   // ---- panels of the program
 
+  const isDate = (text) => /^\d{4}-\d{2}-\d{2}(T[\d:.]+Z)?$/.test(text);
   const isNumber = (text) => /^[-+−]?[\d., ]+( ?[%$€]| [A-Z]{3})?$/.test(text);
 
   const KINDS = {
@@ -273,8 +313,9 @@
         while (row.children.length < values.length) row.append(make(name));
         values.forEach((value, column) => {
           set(row.children[column], value);
-          attribute(row.children[column], "class", numeric[column] ? "number" : "");
+          attribute(row.children[column], "class", numeric[column] ? "number" : isDate(value) ? "date" : "");
           if (name === "th") attribute(row.children[column], "scope", "col");
+          else attribute(row.children[column], "data-label", part.columns[column] ?? "");
         });
       };
       if (!head.firstChild) head.append(make("tr"));
@@ -325,10 +366,20 @@
     return card;
   }
 
-  function updateMetric(card, { unit, latest, mean, count, rate }) {
+  // A moment in seconds since 1970 is no length of time.
+  const unitOf = ({ name, unit }) => (/_timestamp_seconds$/.test(name) ? "date" : unit);
+
+  function updateMetric(card, metric) {
+    const { latest, mean, count, rate, covers_seconds } = metric;
+    const unit = unitOf(metric);
     const per = rate === null ? "" : `, ${figure(rate, "")} a second`;
-    set(card.lastChild, count === 0 ? "nothing in this time" : `latest ${figure(latest, unit)}, mean ${figure(mean, unit)}, ${count} samples${per}`);
+    const average = unit === "date" ? "" : `, mean ${figure(mean, unit)}`;
+    const samples = `${count} ${count === 1 ? "sample" : "samples"} of the last ${figure(covers_seconds, "seconds")}`;
+    set(card.lastChild, count === 0 ? "nothing in this time" : `latest ${figure(latest, unit)}${average}, ${samples}${per}`);
   }
+
+  // What was set last still holds.
+  const until = (samples, now) => (samples.length ? [...samples, [now, samples[samples.length - 1][1]]] : samples);
 
   async function drawMetric(card) {
     card.drawn = true;
@@ -342,8 +393,8 @@
     const called = (labels) => Object.values(labels).join(", ") || "value";
     const lines = ["timing", "distribution"].includes(metric.kind)
       ? quantiles(all, from, to)
-      : (metric.series || []).slice(0, 4).map((one) => ({ name: called(one.labels), points: one.samples }));
-    card.chart.draw(card.metric, metric.unit, lines, [from, to]);
+      : (metric.series || []).slice(0, 4).map((one) => ({ name: called(one.labels), points: until(one.samples, to), steps: true }));
+    card.chart.draw(card.metric, unitOf(metric), lines, [from, to]);
     const more = metric.kind === "counter" || metric.kind === "gauge" ? (metric.series || []).length - lines.length : 0;
     set(card.more, more > 0 ? `and ${more} more series` : "");
   }
@@ -370,10 +421,13 @@
 
   // ---- the round
 
+  const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+  let patience = "";
+
   function showLoss() {
     const lost = answered === null || Date.now() - answered > REFRESH_MS + ANSWER_MS;
-    const since = answered === null ? "" : ` since ${new Date(answered).toLocaleTimeString("en-GB")} (${ago(Date.now() - answered)}). What is shown is from then`;
-    if (document.body.classList.contains("stale")) set(get("lost"), `The server does not answer${since}. Asking again.`);
+    const since = answered === null ? "" : ` since ${clock(answered)} (${ago(Date.now() - answered)}). What is shown is from then`;
+    if (document.body.classList.contains("stale")) set(get("lost"), patience || `The server does not answer${since}. Asking again.`);
     else if (answered !== null) set(get("updated"), lost ? "" : `updated ${ago(Date.now() - answered)}, every ${REFRESH_MS / 1000} s`);
   }
 
@@ -386,7 +440,8 @@
     get("lost").hidden = false;
     set(get("updated"), "");
     if (answered === null) set(get("overall"), "No answer");
-    document.title = "✕ no answer";
+    document.title = answered === null ? "? not updated yet" : `? not updated since ${clock(answered)}`;
+    patience = error instanceof Later ? `The server says: ${error.message}. It is asked again at ${clock(notBefore)}.` : "";
     showLoss();
   }
 
@@ -405,12 +460,16 @@
     document.body.classList.remove("stale");
     get("lost").hidden = true;
     showVerdict(health, ready);
+    // Nobody sees more than the title.
+    if (document.hidden) return;
     if (!health.components) {
       unlock();
       return;
     }
     get("unlock").hidden = true;
     get("main").hidden = false;
+    if (unlocking) get("verdict").focus();
+    unlocking = false;
     const parts = [
       showComponents(health.components),
       ask("system").then(showSystem),
@@ -427,9 +486,12 @@
   }
 
   let underWay = false;
+  let asked = 0;
   async function round() {
-    if (underWay || document.hidden) return;
+    const now = Date.now();
+    if (underWay || now < notBefore || (document.hidden && now - asked < HIDDEN_MS)) return;
     underWay = true;
+    asked = now;
     try {
       await refresh();
     } catch (error) {
@@ -444,6 +506,8 @@
     sessionStorage.setItem("token", get("token").value);
     get("token").value = "";
     set(get("refused"), "");
+    notBefore = 0;
+    unlocking = true;
     round();
   });
   const again = () => showMetrics().catch(lose);
