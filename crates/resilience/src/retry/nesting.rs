@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 thread_local! {
-    /// The one global of the crate: a retry cannot see its callers otherwise. It is true while an attempt runs.
+    /// The one global of the crate: a retry cannot see its callers otherwise. It is true while an attempt runs. A task that
+    /// the attempt's own `block_on` drives beside it is taken for a part of it: the thread tells nothing else.
     static RETRYING: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -278,14 +278,14 @@ fn usage_is_text_and_comes_back() {
 /// A limiter of the next process, after the last one saved `saved` and died.
 fn next_process(saved: &Mutex<String>, quota: Quota, world: &World) -> RateLimiter {
     let next = limiter(&[quota]);
-    next.restore(&saved.lock().unwrap(), world.now(), world.wall()).unwrap();
+    next.restore(&saved.lock().expect("no panic"), world.now(), world.wall()).expect("it was saved");
     next
 }
 
 fn saving(quota: Quota) -> (RateLimiter, Arc<Mutex<String>>) {
     let saved: Arc<Mutex<String>> = Arc::default();
     let disk = Arc::clone(&saved);
-    (limiter(&[quota]).saving(move |usage| usage.clone_into(&mut disk.lock().unwrap())), saved)
+    (limiter(&[quota]).saving(move |usage| usage.clone_into(&mut disk.lock().expect("no panic"))), saved)
 }
 
 #[test]
