@@ -251,10 +251,13 @@ fn check(options: &Options) -> Result<(), Error> {
     if options.queue_lines == 0 {
         return Err(Error::Option { option: "queue_lines", found: "0".into(), rule: "at least 1" });
     }
-    if !(LINE_BYTES_MAX..=QUEUE_BYTES_MAX).contains(&options.queue_bytes) {
-        let found = options.queue_bytes.to_string();
-        let rule = "at least 65536, the longest line, and at most 1073741824";
-        return Err(Error::Option { option: "queue_bytes", found, rule });
+    for (is_wrong, rule) in [
+        (options.queue_bytes < LINE_BYTES_MAX, "at least 65536, the longest line"),
+        (options.queue_bytes > QUEUE_BYTES_MAX, "at most 1073741824"),
+    ] {
+        if is_wrong {
+            return Err(Error::Option { option: "queue_bytes", found: options.queue_bytes.to_string(), rule });
+        }
     }
     if options.look_every < LOOK_EVERY_MIN {
         let found = format!("{:?}", options.look_every);
