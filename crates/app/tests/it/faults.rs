@@ -193,6 +193,8 @@ fn a_commit_that_the_disk_does_not_confirm_is_told_and_resolved() {
     };
     change_agents(root, &running, "another_one");
     until(|| log(root).contains("the agents are other ones now"));
+    // The task says so when it has ended, and the check sees it when it looks again.
+    until(|| log(root).contains("a task that had failed is well again") && running.get("/ready").0 == 200);
     drop(disk);
     let transitions = running.json("/transitions")["transitions"].to_string();
     assert!(transitions.contains("no more writes are taken, since a commit was not confirmed"), "{transitions}");

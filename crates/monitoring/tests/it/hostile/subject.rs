@@ -112,8 +112,10 @@ fn ten_thousand_idle_connections_keep_nobody_waiting() {
         "{connections} connections, of which {most} were open at once; /live: median {median:?}, longest {longest:?}"
     );
     assert!(most <= 256 + 2, "{most} are open");
+    assert!(median < limit, "half of them within {median:?}, and {:?} without the others", alone[47]);
+    // What else runs here makes some wait; nobody waits for the time-outs of the others, which are 5 s.
     let most = waits[waits.len() * 95 / 100];
-    assert!(most < limit, "19 of 20 within {most:?}, and {:?} without them", alone[47]);
+    assert!(most < Duration::from_secs(2), "19 of 20 within {most:?}");
     drop(idle);
     subject.gives_back(before);
 }
