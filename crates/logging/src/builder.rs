@@ -227,7 +227,7 @@ impl Options {
     ///
     /// [`Error::Option`], [`Error::CreateFolder`] or [`Error::Write`].
     pub fn check(&self) -> Result<(), Error> {
-        let components = self.components()?;
+        let components = self.known_components()?;
         Folder::prepare(&self.folder, components.slots())?.undo();
         Ok(())
     }
@@ -238,10 +238,10 @@ impl Options {
     ///
     /// [`Error::Option`], [`Error::UnknownComponent`].
     pub fn validate(&self) -> Result<(), Error> {
-        self.components().map(drop)
+        self.known_components().map(drop)
     }
 
-    fn components(&self) -> Result<Components, Error> {
+    fn known_components(&self) -> Result<Components, Error> {
         check(self)?;
         Components::new(self)
     }
