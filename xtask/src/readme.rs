@@ -143,7 +143,7 @@ impl Drop for Running {
 
 /// Of the line of the banner that has it.
 fn address(line: &str) -> Option<SocketAddr> {
-    line.trim().strip_prefix("health")?.trim().strip_prefix("http://")?.strip_suffix("/health")?.parse().ok()
+    line.trim().strip_prefix("page")?.trim().strip_prefix("http://")?.strip_suffix('/')?.parse().ok()
 }
 
 fn until<T>(mut look: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_banner_says_where() {
-        assert_eq!(address("  health    http://127.0.0.1:1/health"), Some(([127, 0, 0, 1], 1).into()));
+        assert_eq!(address("  page      http://127.0.0.1:1/"), Some(([127, 0, 0, 1], 1).into()));
         assert_eq!(address("  logs      logs/trading_automation.log"), None);
     }
 
