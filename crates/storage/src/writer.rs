@@ -3,7 +3,8 @@
 //! The connection is a seat that is handed from caller to caller, in the order in which they came. Whoever has it runs its
 //! work in the open transaction, in a savepoint of its own if others were there before. If others wait, the seat goes on with
 //! the transaction still open; the last one commits for all of them, and only then are they told. So one fsync serves as
-//! many callers as came together, and the work of each may borrow from its own thread.
+//! many callers as came together, and the work of each may borrow from its own thread. Callers that were told of one commit
+//! come again one after another: the last one of a smaller group leaves the seat for a moment before it commits.
 
 use std::{
     any::Any,
@@ -89,6 +90,8 @@ struct State {
     /// Who has it.
     holder: Option<ThreadId>,
     queue: VecDeque<Arc<Waiter>>,
+    /// How many callers the last commit had: as many can be expected for the next.
+    expected: u32,
     /// Why nothing is written any more.
     stopped: Option<Cause>,
 }
@@ -107,6 +110,10 @@ struct Waiter {
 
 /// How often the next one looks before it sleeps. **Source:** the bench; more is no faster, and costs others the processor.
 const LOOKS: u32 = 100;
+
+/// How often a group that is smaller than the last one is left for others to come. **Source:** the bench: who was told of the
+/// last commit is on the way, and one look lets most groups fill. More would be waiting where the machine is busy.
+const LEAVES: u32 = 2;
 
 impl Waiter {
     fn new() -> Self {
@@ -145,7 +152,7 @@ impl Writer {
     /// The connection is handed over by [`resume`](Self::resume).
     pub(crate) fn new(waits: Duration, group_max: u32) -> Self {
         let stopped = Some(Cause::text("it is being opened"));
-        let state = State { seat: None, holder: None, queue: VecDeque::new(), stopped };
+        let state = State { seat: None, holder: None, queue: VecDeque::new(), expected: 0, stopped };
         Self { state: Mutex::new(state), waits, group_max: group_max.max(1), watch: Arc::default() }
     }
 
@@ -322,23 +329,43 @@ impl Writer {
         !seat.connection.is_autocommit() && !self.watch.is_lost.load(Ordering::Relaxed)
     }
 
-    /// Passes the open transaction on if somebody waits, else ends it. Returns the head if it was committed here.
+    /// Passes the open transaction on if somebody waits or comes, else ends it. Returns the head if it was committed here.
     fn pass_on_or_end(
         &self,
         mut seat: Seat,
-        group: Group,
+        mut group: Group,
         confirm: impl FnOnce(u32, Duration, Head) -> Result<(), Cause>,
     ) -> Option<Head> {
+        let mut leaves = 0;
         // A transaction that was lost has nobody to be passed on to.
-        if self.is_whole(&seat) && group.callers < self.group_max {
+        while self.is_whole(&seat) && group.callers < self.group_max {
             let mut state = self.lock();
             if let Some(waiter) = state.queue.pop_front() {
                 seat.group = Some(group);
                 hand_over(state, &waiter, seat);
                 return None;
             }
+            if group.callers >= state.expected || leaves == LEAVES {
+                break;
+            }
+            leaves += 1;
+            let (shared, callers) = (Arc::clone(&group.shared), group.callers);
+            state.holder = None;
+            state.seat = Some(Seat { group: Some(group), ..seat });
+            drop(state);
+            thread::yield_now();
+            (seat, group) = self.take_back(&shared, callers)?;
         }
         self.end(seat, &group, confirm)
+    }
+
+    /// The seat that was left with this group of so many callers, if nobody came: who comes commits for all.
+    fn take_back(&self, shared: &Arc<Shared>, callers: u32) -> Option<(Seat, Group)> {
+        let mut state = self.lock();
+        let is_ours = |group: &mut Group| Arc::ptr_eq(&group.shared, shared) && group.callers == callers;
+        let group = state.seat.as_mut()?.group.take_if(is_ours)?;
+        state.holder = Some(thread::current().id());
+        state.seat.take().map(|seat| (seat, group))
     }
 
     /// Commits for all of the group, or rolls back where nobody has anything to commit.
@@ -348,6 +375,7 @@ impl Writer {
         group: &Group,
         confirm: impl FnOnce(u32, Duration, Head) -> Result<(), Cause>,
     ) -> Option<Head> {
+        self.lock().expected = group.callers;
         let outcome = if !self.is_whole(&seat) {
             if roll_back(&seat.connection) { Outcome::RolledBack(given_up()) } else { Outcome::Unknown(given_up()) }
         } else if group.members == 0 {

@@ -234,6 +234,36 @@ fn who_waited_too_long_is_told_so_and_leaves_the_queue() {
 }
 
 #[test]
+fn a_group_smaller_than_the_last_one_is_left_for_others_to_come() {
+    let scene = Scene::patient();
+    let seat = scene.writer.acquire().expect("nobody has it");
+    let group = scene.writer.begin(&seat).expect("begins");
+    let (shared, callers) = (Arc::clone(&group.shared), group.callers);
+    let leave = |seat, group| {
+        let mut state = scene.writer.lock();
+        (state.holder, state.seat) = (None, Some(Seat { group: Some(group), ..seat }));
+    };
+    leave(seat, group);
+    let (seat, group) = scene.writer.take_back(&shared, callers).expect("nobody came");
+    assert_eq!(scene.writer.lock().holder, Some(thread::current().id()));
+    leave(seat, group);
+    scene.record(1, |_| Ok(())).expect("is recorded");
+    assert!(scene.writer.take_back(&shared, callers).is_none(), "who came committed");
+    assert!(matches!(*shared.outcome.lock().expect("no panic"), Some(Outcome::Committed)));
+    assert_eq!((scene.commits(), scene.recorded()), (vec![1], vec![1]));
+}
+
+#[test]
+fn who_comes_alone_after_many_commits_alone() {
+    let scene = Scene::patient();
+    scene.writer.lock().expected = 64;
+    scene.record(1, |_| Ok(())).expect("is recorded");
+    assert_eq!(scene.writer.lock().expected, 1, "one is what can be expected from now on");
+    scene.record(2, |_| Ok(())).expect("is recorded");
+    assert_eq!((scene.commits(), scene.recorded()), (vec![1, 1], vec![1, 2]));
+}
+
+#[test]
 fn all_are_told_when_sqlite_gave_their_transaction_up() {
     let scene = Scene::patient();
     scene.record(1, |_| Ok(())).expect("is committed");
