@@ -176,7 +176,7 @@ pub(crate) fn opening(path: &Path, source: rusqlite::Error) -> Error {
         Some(ErrorCode::NotADatabase) => Error::NotADatabase { path },
         Some(ErrorCode::DatabaseCorrupt) => Error::Damaged { path, what: source.to_string() },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Locked { path },
-        _ => Error::Open { path, source: source.into() },
+        _ => Error::Open { path, source: Cause::of_sqlite(source) },
     }
 }
 

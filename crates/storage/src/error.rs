@@ -458,6 +458,6 @@ impl Error {
     }
 
     pub(crate) fn query(operation: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
-        move |source| Self::Query { operation, source: source.into() }
+        move |source| Self::Query { operation, source: Cause::of_sqlite(source) }
     }
 }

@@ -14,7 +14,7 @@ use rusqlite::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Error,
+    Cause, Error,
     connection::{in_memory, opening},
     event::hex,
     transaction::now,
@@ -221,7 +221,7 @@ fn apply(connection: &mut Connection, path: &Path, set: &MigrationSet, migration
         component: set.component,
         version: migration.version,
         name: migration.name,
-        source: source.into(),
+        source: Cause::of_sqlite(source),
     };
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     if compare(&tx, path, set)? >= migration.version {

@@ -11,7 +11,7 @@ use r2d2::ManageConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::{Error, Options, Reader, connection};
+use crate::{Cause, Error, Options, Reader, connection};
 
 /// How long closing waits for connections that the pool's own threads still hold. Far longer than a thread holds one.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ impl Pool {
         let mut reader = self.connections.get().map_err(|source| Error::PoolTimeout {
             waited: self.waits,
             size_max: self.connections.max_size(),
-            source: source.into(),
+            source: Cause::of_pool(source),
         })?;
         let (start, limit) = (Instant::now(), self.age_max);
         // Asked every so many steps of SQLite's machine: often beside any limit, and seldom beside the steps.
@@ -92,7 +92,7 @@ fn breaks(error: &Error) -> bool {
 /// What SQLite said, to us or to a caller that has statements of its own.
 fn code(error: &Error) -> Option<ErrorCode> {
     let said = match error {
-        Error::Query { source, .. } => source.sqlite(),
+        Error::Query { source, .. } => source.as_sqlite(),
         Error::Aborted { source } => source.downcast_ref(),
         _ => None,
     };

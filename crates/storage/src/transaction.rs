@@ -364,7 +364,7 @@ fn executed_price(order: &Order) -> Result<Option<i64>, Error> {
 /// The only foreign key that a caller can break is the agent's.
 fn unknown_agent(error: Error, agent: &AgentId) -> Error {
     let failure = match &error {
-        Error::Query { source, .. } => source.sqlite().and_then(rusqlite::Error::sqlite_error),
+        Error::Query { source, .. } => source.as_sqlite().and_then(rusqlite::Error::sqlite_error),
         _ => None,
     };
     if failure.is_some_and(|failure| failure.extended_code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY) {

@@ -381,7 +381,7 @@ impl Writer {
         } else if group.members == 0 {
             match execute(&seat.connection, "ROLLBACK") {
                 Ok(()) => Outcome::Committed,
-                Err(error) => Outcome::Unknown(error.into()),
+                Err(error) => Outcome::Unknown(Cause::of_sqlite(error)),
             }
         } else {
             let start = Instant::now();
@@ -393,8 +393,10 @@ impl Writer {
                     Ok(()) => Outcome::Committed,
                     Err(cause) => Outcome::Unknown(cause),
                 },
-                Err(error) if found_no_room(&error) && roll_back(&seat.connection) => Outcome::RolledBack(error.into()),
-                Err(error) => Outcome::Unknown(error.into()),
+                Err(error) if found_no_room(&error) && roll_back(&seat.connection) => {
+                    Outcome::RolledBack(Cause::of_sqlite(error))
+                }
+                Err(error) => Outcome::Unknown(Cause::of_sqlite(error)),
             }
         };
         let head = match &outcome {

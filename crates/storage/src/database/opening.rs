@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{Database, Origin, folder};
-use crate::{Error, Options, backup, connection, head_file::HeadFile, lock::InstanceLock, migration};
+use crate::{Cause, Error, Options, backup, connection, head_file::HeadFile, lock::InstanceLock, migration};
 
 impl Database {
     /// Creates a database, and its folder (0700) where that is missing, and opens it. Blocks on the disk.
@@ -56,7 +56,9 @@ impl Database {
         connection::name_instance(&writer)?;
         // Here, because closing would keep a failure to itself, and only the file is moved.
         connection::checkpoint(&writer)?;
-        writer.close().map_err(|(_, source)| Error::Open { path: path.to_owned(), source: source.into() })?;
+        writer
+            .close()
+            .map_err(|(_, source)| Error::Open { path: path.to_owned(), source: Cause::of_sqlite(source) })?;
         let unfinished = tempfile::TempPath::try_from_path(unfinished).map_err(failed)?;
         unfinished.persist_noclobber(path).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },

@@ -26,27 +26,21 @@ impl fmt::Display for Cause {
 /// Without a source: SQLite's own is its number and the same text again.
 impl std::error::Error for Cause {}
 
-// Ours alone: the engine is not to be seen here.
-#[doc(hidden)]
-impl From<rusqlite::Error> for Cause {
-    fn from(error: rusqlite::Error) -> Self {
+// No `From`: that would show the engine.
+impl Cause {
+    pub(crate) fn of_sqlite(error: rusqlite::Error) -> Self {
         Self(Arc::new(Engine::Sqlite(error)))
     }
-}
 
-#[doc(hidden)]
-impl From<r2d2::Error> for Cause {
-    fn from(error: r2d2::Error) -> Self {
+    pub(crate) fn of_pool(error: r2d2::Error) -> Self {
         Self(Arc::new(Engine::Pool(error)))
     }
-}
 
-impl Cause {
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self(Arc::new(Engine::Text(text.into())))
     }
 
-    pub(crate) fn sqlite(&self) -> Option<&rusqlite::Error> {
+    pub(crate) fn as_sqlite(&self) -> Option<&rusqlite::Error> {
         match &*self.0 {
             Engine::Sqlite(error) => Some(error),
             Engine::Pool(_) | Engine::Text(_) => None,

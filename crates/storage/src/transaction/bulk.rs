@@ -91,6 +91,6 @@ impl Transaction<'_> {
 /// If an order's id is taken. No other index of trades is a unique one.
 fn is_there_twice(error: &Error) -> bool {
     let Error::Query { source, .. } = error else { return false };
-    let failure = source.sqlite().and_then(rusqlite::Error::sqlite_error);
+    let failure = source.as_sqlite().and_then(rusqlite::Error::sqlite_error);
     failure.is_some_and(|failure| failure.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE)
 }
