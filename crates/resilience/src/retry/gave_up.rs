@@ -21,7 +21,7 @@ pub enum Reason {
     AttemptsUsed,
     /// The next attempt would start at or after the deadline.
     Deadline,
-    /// Somebody asked to stop: see [`Cancel`](crate::Cancel).
+    /// Somebody asked to stop: see [`Cancel`](crate::Cancel). Told before any other, if the failure is not permanent.
     Cancelled,
     /// The predicate of [`Retry::only_if`](crate::retry::Retry::only_if) said no.
     Declined,

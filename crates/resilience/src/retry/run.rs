@@ -4,10 +4,16 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+use crate::call_error::CallError;
 use crate::cancel::Cancel;
 use crate::class::Classify;
 use crate::effects::{Effects, Started, System};
 use crate::observer::{LogObserver, Observer};
+#[cfg(feature = "tokio")]
+use crate::retry::abandonment::abandoning;
+#[cfg(feature = "tokio")]
+use crate::retry::gate::OfCall;
 use crate::retry::gate::{Always, Gate, OnlyIf};
 use crate::retry::nesting::Nesting;
 use crate::retry::recovery::Recovery;
@@ -158,7 +164,27 @@ impl<'a, F: Effects, G> Retry<'a, F, G> {
     /// # Errors
     /// [`GaveUp`], with the last attempt's error as its source.
     #[cfg(feature = "tokio")]
-    pub async fn run_async<T, E, C, R>(&self, operation: &str, mut call: C) -> Result<T, GaveUp<E>>
+    pub async fn run_async<T, E, C, R>(&self, operation: &str, mut call: C) -> Result<T, GaveUp<CallError<E>>>
+    where
+        E: Classify + Error,
+        G: Gate<E>,
+        C: FnMut(Attempt) -> R,
+        R: Future<Output = Result<T, E>>,
+    {
+        let Self { policy, key, cancel, observer, effects, gate } = self;
+        let (effects, cancel) = (effects, *cancel);
+        let retry = Retry { policy: *policy, key: *key, cancel, observer: *observer, effects, gate: OfCall(gate) };
+        let attempt_once = |attempt: Attempt| {
+            let began = effects.now();
+            let call = call(attempt);
+            abandoning(effects, began, attempt.remaining, cancel, call)
+        };
+        retry.drive_async(operation, attempt_once).await
+    }
+
+    /// Runs attempts that end by themselves at the deadline and when they are cancelled.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn drive_async<T, E, C, R>(&self, operation: &str, mut call: C) -> Result<T, GaveUp<E>>
     where
         E: Classify + Error,
         G: Gate<E>,

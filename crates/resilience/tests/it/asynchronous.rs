@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, advance, timeout};
 use trading_resilience::retry::{Attempt, Jitter, Policy, Reason};
 use trading_resilience::{
     BreakerOptions, BudgetOptions, CallError, Cancel, CircuitBreaker, Class, Classify, Effects, Guard, LimiterOptions,
@@ -32,7 +32,7 @@ async fn the_call_counts_towards_the_deadline() {
         .run_async("slow call", |attempt| {
             seen.push((attempt.number, attempt.remaining));
             async {
-                tokio::time::sleep(secs(3)).await;
+                advance(secs(3)).await;
                 Err::<(), _>(told(7))
             }
         })
@@ -67,7 +67,10 @@ async fn both_drivers_decide_alike() {
             script[usize::try_from(number - 1).unwrap()]
         };
         let (one, other) = (World::new(seed), World::new(seed));
-        let sync = policy.effects(&one).idempotent(key).run("play", |attempt| call(&one, attempt.number));
+        let sync = policy
+            .effects(&one)
+            .idempotent(key)
+            .run("play", |attempt| call(&one, attempt.number).map_err(CallError::Failed));
         let play = async |attempt: trading_resilience::retry::Attempt| call(&other, attempt.number);
         let asynchronous = policy.effects(&other).idempotent(key).run_async("play", play).await;
         assert_eq!(format!("{sync:?}"), format!("{asynchronous:?}"), "seed {seed}");
@@ -82,7 +85,7 @@ async fn cancelling_cuts_a_wait_short() {
     let call = || async |_| Err::<(), _>(told(8));
     let retry = POLICY.cancelled_by(&cancel);
     let (gave_up, ()) = tokio::join!(retry.run_async("long", call()), async {
-        tokio::time::sleep(secs(3)).await;
+        advance(secs(3)).await;
         cancel.cancel();
     });
     let gave_up = gave_up.unwrap_err();
@@ -107,11 +110,13 @@ async fn dropping_it_ends_it() {
 async fn a_retry_inside_a_retry_runs_once_and_says_so() {
     let inner = |_| POLICY.run_async("inner", async |_| Err::<(), _>(TRANSIENT));
     let outer = POLICY.run_async("outer", inner).await.unwrap_err();
-    assert_eq!((outer.attempts, outer.source.attempts, outer.source.reason), (4, 1, Reason::Nested));
+    let CallError::Failed(inner) = *outer.source else { panic!("it failed") };
+    assert_eq!((outer.attempts, inner.attempts, inner.reason), (4, 1, Reason::Nested));
     // A blocking one inside too.
     let blocking = async |_| POLICY.effects(&World::new(0)).run("inner", |_| Err::<(), _>(TRANSIENT));
     let outer = POLICY.run_async("outer", blocking).await.unwrap_err();
-    assert_eq!(outer.source.reason, Reason::Nested);
+    let CallError::Failed(inner) = *outer.source else { panic!("it failed") };
+    assert_eq!(inner.reason, Reason::Nested);
     // But not those that only take turns on the thread.
     let alone = || POLICY.run_async("alone", async |_| Err::<(), _>(TRANSIENT));
     let (one, other) = tokio::join!(alone(), alone());
