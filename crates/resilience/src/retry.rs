@@ -13,7 +13,7 @@
 //! A wait that would end at the deadline or later is not begun: the retry gives up at once and says when to come back.
 //!
 //! A retry inside a retry would multiply the attempts: it runs once, and says so ([`Reason::Nested`]). That holds on one
-//! thread or in one task; what an attempt hands to another thread is not seen.
+//! thread or in one task of Tokio; what an attempt hands to another one it has to [`carry`](Attempt::carry) there.
 
 #[cfg(feature = "tokio")]
 mod abandonment;
@@ -40,6 +40,8 @@ pub use delays::{Delays, Jitter};
 pub(crate) use gate::Gate;
 pub use gate::OnlyIf;
 pub use gave_up::{GaveUp, Reason};
+#[cfg(feature = "tokio")]
+pub(crate) use nesting::Nesting;
 pub use run::{Attempt, Retry};
 
 /// The value of [`Policy::attempts_max`] that means: for ever.

@@ -12,9 +12,9 @@ use crate::error::Refusal;
 use crate::guard::Guard;
 use crate::headers::RateHeaders;
 use crate::limiter::{Priority, Slot};
-#[cfg(feature = "tokio")]
-use crate::retry::abandoning;
 use crate::retry::{Attempt, Gate, GaveUp, Reason, Retry};
+#[cfg(feature = "tokio")]
+use crate::retry::{Nesting, abandoning};
 
 /// One operation on its way through a [`Guard`], with what it adds: its priority and its idempotency key.
 #[derive(Debug, Clone, Copy)]
@@ -101,11 +101,14 @@ impl<'a, F: Effects> Call<'a, F> {
                     limiter.acquire_async_at(&self.guard.effects, self.priority, wait_max, cancel, pass.now).await;
                 pass.took(acquired.map_err(CallError::Refused)?);
             }
-            let now = pass.now;
+            let began = pass.now;
             let admission = self.admit(pass, attempt).map_err(CallError::Refused)?;
-            let future = (call.lock().unwrap_or_else(std::sync::PoisonError::into_inner))(admission.attempt);
-            let (limit, cancel) = (admission.attempt.remaining, self.guard.cancel.as_ref());
-            let answer = abandoning(&self.guard.effects, now, limit, cancel, future).await;
+            let limit = admission.attempt.remaining.map(|limit| (began, limit));
+            let future = {
+                let _attempt = Nesting::enter();
+                (call.lock().unwrap_or_else(std::sync::PoisonError::into_inner))(admission.attempt)
+            };
+            let answer = abandoning(&self.guard.effects, limit, self.guard.cancel.as_ref(), future).await;
             self.judge(admission, answer.as_ref().err().map(Judged::of));
             answer
         };

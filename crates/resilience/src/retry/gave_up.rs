@@ -26,7 +26,6 @@ pub enum Reason {
     /// The predicate of [`Retry::only_if`](crate::retry::Retry::only_if) said no.
     Declined,
     /// It ran inside an attempt of another retry, where attempts would multiply. It ran once; the outer one goes on.
-    /// It is the thread that tells: a background task that a `block_on` within an attempt drives counts as inside.
     Nested,
     /// The dependency's [`RetryBudget`](crate::RetryBudget) is spent.
     BudgetSpent,

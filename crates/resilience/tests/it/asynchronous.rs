@@ -8,7 +8,7 @@ use tokio::time::{Instant, advance, timeout};
 use trading_resilience::retry::{Attempt, Jitter, Policy, Reason};
 use trading_resilience::{
     BreakerOptions, BudgetOptions, CallError, Cancel, CircuitBreaker, Class, Classify, Effects, Guard, LimiterOptions,
-    Quota, RateLimiter, RetryBudget, System, TimedOut,
+    Quota, RateLimiter, RetryBudget, System, TimedOut, VirtualClock,
 };
 
 use crate::world::{Failed, TRANSIENT, UNKNOWN, World, secs, told};
@@ -211,4 +211,48 @@ async fn a_guarded_call_can_be_spawned() {
     });
     assert_eq!(task.await.unwrap(), Ok(3));
     assert_eq!(started.elapsed(), secs(60));
+}
+
+#[test]
+fn a_neighbour_that_an_attempt_s_runtime_happens_to_drive_is_not_inside_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let (world, clock) = (World::new(0), Arc::new(VirtualClock::new(0)));
+    let fail = async |_| Err::<(), _>(TRANSIENT);
+    let blocking = move |clock: &VirtualClock| POLICY.effects(clock).run("blocking", |_| Err::<(), _>(TRANSIENT));
+    let shared = Arc::clone(&clock);
+    let neighbour = runtime.spawn(async move {
+        let alone = POLICY.effects(&*shared).run_async("alone", fail).await.unwrap_err();
+        [alone.attempts, blocking(&shared).unwrap_err().attempts]
+    });
+    let mut neighbour = Some(neighbour);
+    let attempt = |_| {
+        // What it awaits itself is inside, before the neighbour and after.
+        runtime.block_on(async {
+            let before = POLICY.effects(&*clock).run_async("inner", fail).await.unwrap_err();
+            let alone = neighbour.take().expect("one attempt").await.expect("no panic");
+            let after = blocking(&clock).unwrap_err();
+            assert_eq!((before.attempts, alone, after.attempts), (1, [4, 4], 1));
+        });
+        Ok::<_, Failed>(())
+    };
+    POLICY.effects(&world).run("outer", attempt).unwrap();
+}
+
+#[tokio::test]
+async fn what_an_attempt_spawns_is_inside_it_when_it_is_carried() {
+    let clock = Arc::new(VirtualClock::new(0));
+    for (carried, expected) in [(true, 1), (false, 4)] {
+        let attempt = async |attempt: Attempt| {
+            let clock = Arc::clone(&clock);
+            let inner = async move {
+                // It is inside on whatever thread, and after each wait.
+                tokio::task::yield_now().await;
+                let fail = async |_| Err::<(), _>(TRANSIENT);
+                POLICY.effects(&*clock).run_async("inner", fail).await.unwrap_err().attempts
+            };
+            let task = if carried { tokio::spawn(attempt.carry_async(inner)) } else { tokio::spawn(inner) };
+            Ok::<_, Failed>(task.await.expect("no panic"))
+        };
+        assert_eq!(POLICY.run_async("outer", attempt).await.unwrap(), expected);
+    }
 }
