@@ -123,8 +123,8 @@ impl<F: Effects> Guard<F> {
     }
 
     /// Bounds each attempt. A blocking call finds it in [`Attempt::remaining`](crate::retry::Attempt::remaining), and has to
-    /// keep it; an async one is dropped after it, as [`CallError::TimedOut`]. What was dropped may have happened, so it is tried
-    /// again only under a key, for which a read may take any text.
+    /// keep it; an async one is dropped after it, as [`CallError::TimedOut`](crate::CallError::TimedOut). What was dropped may have
+    /// happened, so it is tried again only under a key, for which a read may take any text.
     #[must_use]
     pub fn time_out(self, time_out: Duration) -> Self {
         Self { time_out: Some(time_out), ..self }

@@ -153,7 +153,7 @@ impl Policy {
     /// the whole cancels it at any point, and tells nobody.
     ///
     /// ```
-    /// use trading_resilience::{CallError, Cancel, Class, TimedOut, retry};
+    /// use trading_resilience::{CallError, Class, TimedOut, retry};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
     /// let deadline = std::time::Duration::from_secs(20);
