@@ -14,7 +14,8 @@ const WALL: Duration = Duration::from_secs(1_767_225_600);
 
 /// A world for tests: time passes only in [`pass`](Self::pass) and in sleeps, which take no real time, and chance is a seed.
 ///
-/// Starts at 2026-01-01T00:00:00Z. Threads and tasks may share it.
+/// Starts at 2026-01-01T00:00:00Z. Threads and tasks may share it. An async call that never answers is ended by others, who
+/// let the time pass; without them it waits for ever.
 ///
 /// ```
 /// use std::time::Duration;
