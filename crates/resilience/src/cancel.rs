@@ -6,7 +6,8 @@ use std::time::Duration;
 /// A request to stop waiting, shared by whoever may make it and all who heed it. Clones are the same request.
 ///
 /// A cancelled retry makes no further attempt and gives up at once with
-/// [`Reason::Cancelled`](crate::retry::Reason::Cancelled). A call under way is not interrupted.
+/// [`Reason::Cancelled`](crate::retry::Reason::Cancelled). A call under way is not
+/// interrupted, but for an async one, which is abandoned.
 ///
 /// ```
 /// use trading_resilience::retry::{self, Reason};

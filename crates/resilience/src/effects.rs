@@ -45,6 +45,13 @@ pub trait Effects {
             }
         }
     }
+
+    /// Returns when the clock shows `moment`, and passes no time itself, as [`sleep`](Self::sleep) may: it ends an async call
+    /// that takes too long. The default waits on Tokio's clock.
+    #[cfg(feature = "tokio")]
+    fn until(&self, moment: Instant) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep_until(moment.into())
+    }
 }
 
 impl<T: Effects> Effects for &T {
@@ -71,6 +78,11 @@ impl<T: Effects> Effects for &T {
     #[cfg(feature = "tokio")]
     fn sleep_async(&self, duration: Duration, cancel: Option<&Cancel>) -> impl Future<Output = ()> + Send {
         (**self).sleep_async(duration, cancel)
+    }
+
+    #[cfg(feature = "tokio")]
+    fn until(&self, moment: Instant) -> impl Future<Output = ()> + Send {
+        (**self).until(moment)
     }
 }
 

@@ -149,7 +149,7 @@ areas! {
     Configuration(ConfigurationError),
     /// The database.
     Database(DatabaseError),
-    /// A call that took longer than it may.
+    /// A call that was given up before its answer came.
     TimedOut(TimedOut),
     /// A call that a guard did not let through.
     Refused(Refusal),

@@ -1,6 +1,5 @@
 //! Everything around a call, in one order.
 
-mod error;
 mod run;
 mod simulation;
 
@@ -17,7 +16,6 @@ use crate::limiter::{Priority, RateLimiter};
 use crate::observer::{LogObserver, Observer};
 use crate::retry::Policy;
 
-pub use error::CallError;
 pub use run::Call;
 pub use simulation::{Outcome, Scenario, Simulation};
 
@@ -29,7 +27,7 @@ pub use simulation::{Outcome, Scenario, Simulation};
 /// | [`RetryBudget`] | every attempt | counts first attempts; ends the retry when there are too many others |
 /// | [`RateLimiter`] | every attempt | waits for room, or refuses when that takes too long |
 /// | [`CircuitBreaker`] | every attempt | refuses while the dependency is not well; gives the room back then |
-/// | time-out | every attempt | tells the call how long it may take; an async one is abandoned after that |
+/// | time-out | every attempt | tells the call how long it may take; an async one is abandoned after that, and when it is cancelled |
 /// | the call | every attempt | is judged by its error's class: the breaker counts it, the limiter learns its Retry-After |
 /// | retry | after every failure | waits and begins again at the budget, or gives up |
 ///
@@ -125,14 +123,14 @@ impl<F: Effects> Guard<F> {
     }
 
     /// Bounds each attempt. A blocking call finds it in [`Attempt::remaining`](crate::retry::Attempt::remaining), and has to
-    /// keep it; an async one is dropped after it, as [`CallError::TimedOut`]. What was dropped may have happened, so it is tried
-    /// again only under a key, for which a read may take any text.
+    /// keep it; an async one is dropped after it, as [`CallError::TimedOut`](crate::CallError::TimedOut). What was dropped may have
+    /// happened, so it is tried again only under a key, for which a read may take any text.
     #[must_use]
     pub fn time_out(self, time_out: Duration) -> Self {
         Self { time_out: Some(time_out), ..self }
     }
 
-    /// Ends all waits when `cancel` is cancelled.
+    /// Ends all waits when `cancel` is cancelled, and abandons an async call that is under way.
     #[must_use]
     pub fn cancelled_by(self, cancel: Cancel) -> Self {
         Self { cancel: Some(cancel), ..self }

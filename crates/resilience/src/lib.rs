@@ -3,6 +3,7 @@
 mod breaker;
 mod budget;
 mod bulkhead;
+mod call_error;
 mod cancel;
 mod class;
 mod effects;
@@ -19,6 +20,7 @@ mod window;
 pub use breaker::{BreakerOptions, BreakerReport, BreakerState, CircuitBreaker, Permit};
 pub use budget::{BudgetOptions, RetryBudget};
 pub use bulkhead::{Bulkhead, Entry};
+pub use call_error::CallError;
 pub use cancel::Cancel;
 pub use class::{Class, Classify};
 pub use effects::{Effects, Started, System};
@@ -26,7 +28,7 @@ pub use error::{
     AgentError, Api, ApiError, Code, ConfigurationError, DataError, DatabaseError, Error, ErrorKind, Failure,
     InvalidTicker, Method, PositionError, Refusal, SchedulingError, Severity, TimedOut, TradingError, ValidationError,
 };
-pub use guard::{Call, CallError, Guard, Outcome, Scenario, Simulation};
+pub use guard::{Call, Guard, Outcome, Scenario, Simulation};
 pub use headers::RateHeaders;
 pub use limiter::{LimiterOptions, Priority, Quota, QuotaUse, RateLimiter, Slot};
 pub use observer::{Event, LogObserver, Observer};

@@ -1,71 +1,14 @@
 //! What never leaves the process in a text: secrets, control characters, and more bytes than a reader needs.
 
+mod name;
+
+use self::name::is_secret;
+
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
 /// The longest text of an error that is kept or shown, in bytes. Arbitrary: a line of a log, not a page.
 pub(crate) const TEXT_BYTES_MAX: usize = 512;
-
-/// Whether a value under this name is a secret: `secret`, `passw…`, `credential` and the like anywhere; a word that ends
-/// with one of [`ENDS`], as `authtoken`; or a last word that ends with one of [`LAST_ENDS`], as `accesskey`, perhaps with
-/// `id` after it. Numbers do not matter (`api_key_2`), and `APIToken` has two words.
-pub(crate) fn is_secret(name: &str) -> bool {
-    let name = snake_case(name);
-    if ["secret", "passw", "passphrase", "credential", "apikey"].iter().any(|part| name.contains(part)) {
-        return true;
-    }
-    let words = || {
-        let words = name.rsplit('_').map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
-        words.filter(|word| !word.is_empty())
-    };
-    if words().any(|word| ENDS.iter().any(|end| word.ends_with(end))) {
-        return true;
-    }
-    let mut last = words().skip_while(|word| *word == "id");
-    last.next().is_some_and(|word| {
-        let harmless = HARMLESS.iter().any(|end| word.ends_with(end));
-        !harmless && (word == "sig" || LAST_ENDS.iter().any(|end| word.ends_with(end)))
-    })
-}
-
-/// What a word of a secret's name ends with, wherever the word stands.
-const ENDS: [&str; 10] =
-    ["token", "tokens", "authorization", "bearer", "pwd", "cookie", "cookies", "jwt", "signature", "sessionid"];
-
-/// What the last word of a secret's name ends with.
-const LAST_ENDS: [&str; 5] = ["key", "keys", "pass", "auth", "session"];
-
-/// Words that end like a secret's name, and are none.
-const HARMLESS: [&str; 12] = [
-    "monkey",
-    "donkey",
-    "turkey",
-    "hockey",
-    "jockey",
-    "whiskey",
-    "hotkey",
-    "bypass",
-    "compass",
-    "trespass",
-    "surpass",
-    "underpass",
-];
-
-/// The name in words: `APIToken` becomes `api_token`.
-fn snake_case(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len());
-    let mut before = ' ';
-    let mut chars = name.chars().peekable();
-    while let Some(c) = chars.next() {
-        let ends_capitals = before.is_ascii_uppercase() && chars.peek().is_some_and(char::is_ascii_lowercase);
-        if c.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit() || ends_capitals) {
-            snake.push('_');
-        }
-        before = c;
-        snake.push(if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' });
-    }
-    snake
-}
 
 /// The text as it may be shown: one line, without secrets, at most [`TEXT_BYTES_MAX`] bytes with its ellipsis.
 pub(crate) fn shown(text: &str) -> String {

@@ -13,8 +13,10 @@
 //! A wait that would end at the deadline or later is not begun: the retry gives up at once and says when to come back.
 //!
 //! A retry inside a retry would multiply the attempts: it runs once, and says so ([`Reason::Nested`]). That holds on one
-//! thread or in one task; what an attempt hands to another thread is not seen.
+//! thread or in one task of Tokio; what an attempt hands to another one it has to [`carry`](Attempt::carry) there.
 
+#[cfg(feature = "tokio")]
+mod abandonment;
 mod decision;
 mod delays;
 mod gate;
@@ -25,15 +27,21 @@ mod run;
 
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+use crate::call_error::CallError;
 use crate::cancel::Cancel;
 use crate::effects::{Effects, System};
 use crate::error::ValidationError;
 use crate::observer::Observer;
 
+#[cfg(feature = "tokio")]
+pub(crate) use abandonment::abandoning;
 pub use delays::{Delays, Jitter};
 pub(crate) use gate::Gate;
 pub use gate::OnlyIf;
 pub use gave_up::{GaveUp, Reason};
+#[cfg(feature = "tokio")]
+pub(crate) use nesting::Nesting;
 pub use run::{Attempt, Retry};
 
 /// The value of [`Policy::attempts_max`] that means: for ever.
@@ -106,9 +114,8 @@ pub struct Policy {
     /// after it. `None`: no limit beyond the number of attempts. The start is noted on the kernel's tick: of a deadline of
     /// a second or more, 10 ms at most may be missing.
     ///
-    /// A call that is under way is not interrupted: no thread can be stopped from outside without leaving its locks
-    /// locked. It finds what is left in [`Attempt::remaining`], for its own time-out. Async calls are abandoned by a
-    /// [`Guard`](crate::Guard).
+    /// An async call that is under way is abandoned then. A blocking one is not interrupted: no thread can be stopped from
+    /// outside without leaving its locks locked. It finds what is left in [`Attempt::remaining`], for its own time-out.
     pub deadline: Option<Duration>,
 }
 
@@ -141,8 +148,22 @@ impl Policy {
     /// Calls `call` until it succeeds or another attempt is of no use, by the rules of [`run`](Self::run), waiting on
     /// Tokio's clock in between.
     ///
-    /// To drop the future cancels it at any point; [`cancelled_by`](Self::cancelled_by) cancels a wait. A call that is
-    /// under way at the deadline goes on, because `E` has no word for its end: a [`Guard`](crate::Guard) abandons it.
+    /// A call that is under way at the deadline, or when [`cancelled_by`](Self::cancelled_by) says so, is abandoned: its
+    /// future is dropped. It may have happened, so the outcome is `Unknown` ([`CallError::TimedOut`]). To drop the future of
+    /// the whole cancels it at any point, and tells nobody.
+    ///
+    /// ```
+    /// use trading_resilience::{CallError, Class, TimedOut, retry};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// let deadline = std::time::Duration::from_secs(20);
+    /// let patient = retry::Policy { deadline: Some(deadline), ..retry::TRADING };
+    /// let silent = async |_attempt| std::future::pending::<Result<(), std::io::Error>>().await;
+    /// let gave_up = patient.run_async("place order", silent).await.unwrap_err();
+    /// assert_eq!((gave_up.elapsed, gave_up.class), (deadline, Class::Unknown));
+    /// assert!(matches!(*gave_up.source, CallError::TimedOut(TimedOut { limit }) if limit == deadline));
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`GaveUp`], with the last attempt's error as its source.
@@ -150,7 +171,7 @@ impl Policy {
     /// # Panics
     /// When it has to wait outside a Tokio runtime with a timer.
     #[cfg(feature = "tokio")]
-    pub async fn run_async<T, E, F, R>(&self, operation: &str, call: F) -> Result<T, GaveUp<E>>
+    pub async fn run_async<T, E, F, R>(&self, operation: &str, call: F) -> Result<T, GaveUp<CallError<E>>>
     where
         E: crate::Classify + std::error::Error,
         F: FnMut(Attempt) -> R,
@@ -215,8 +236,8 @@ impl Policy {
         Retry::new(*self).idempotent(key)
     }
 
-    /// Gives up as soon as `cancel` is cancelled: a wait ends at once. A call under way is not interrupted, and the first
-    /// attempt is made in any case.
+    /// Gives up as soon as `cancel` is cancelled: a wait ends at once, and so does an async call, which is abandoned. A
+    /// blocking call under way is not interrupted. The first attempt is begun in any case.
     #[must_use]
     pub fn cancelled_by<'a>(&self, cancel: &'a Cancel) -> Retry<'a> {
         Retry::new(*self).cancelled_by(cancel)

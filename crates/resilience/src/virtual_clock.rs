@@ -14,7 +14,8 @@ const WALL: Duration = Duration::from_secs(1_767_225_600);
 
 /// A world for tests: time passes only in [`pass`](Self::pass) and in sleeps, which take no real time, and chance is a seed.
 ///
-/// Starts at 2026-01-01T00:00:00Z. Threads and tasks may share it.
+/// Starts at 2026-01-01T00:00:00Z. Threads and tasks may share it. An async call that never answers is ended by others, who
+/// let the time pass; without them it waits for ever.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,6 +35,9 @@ const WALL: Duration = Duration::from_secs(1_767_225_600);
 pub struct VirtualClock {
     origin: Instant,
     elapsed: Mutex<Duration>,
+    /// Wakes those who wait for a moment.
+    #[cfg(feature = "tokio")]
+    passed: tokio::sync::Notify,
     seed: u64,
 }
 
@@ -41,13 +45,22 @@ impl VirtualClock {
     /// Makes a world in which no time has passed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { origin: Instant::now(), elapsed: Mutex::default(), seed }
+        Self {
+            origin: Instant::now(),
+            elapsed: Mutex::default(),
+            #[cfg(feature = "tokio")]
+            passed: tokio::sync::Notify::new(),
+            seed,
+        }
     }
 
     /// Lets time pass, as a call that takes long does. A step of more than a year counts as a year.
     pub fn pass(&self, time: Duration) {
         let mut elapsed = self.elapsed.lock().unwrap_or_else(PoisonError::into_inner);
         *elapsed = elapsed.saturating_add(time.min(STEP_MAX));
+        drop(elapsed);
+        #[cfg(feature = "tokio")]
+        self.passed.notify_waiters();
     }
 
     /// Returns how much time has passed.
@@ -81,5 +94,17 @@ impl Effects for VirtualClock {
     fn sleep_async(&self, duration: Duration, cancel: Option<&Cancel>) -> impl Future<Output = ()> + Send {
         self.sleep(duration, cancel);
         std::future::ready(())
+    }
+
+    #[cfg(feature = "tokio")]
+    async fn until(&self, moment: Instant) {
+        loop {
+            // Made before the look, or time that passes between the two would be missed.
+            let passed = self.passed.notified();
+            if self.now() >= moment {
+                return;
+            }
+            passed.await;
+        }
     }
 }

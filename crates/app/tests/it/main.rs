@@ -8,6 +8,7 @@ mod faults;
 mod operations;
 mod operators;
 mod pages;
+mod secret_names;
 mod signals;
 mod smoke;
 mod tasks;

@@ -118,7 +118,7 @@ codes! {
     DatabaseFailed = "DATABASE_FAILED", Error;
     /// The database did not say whether it wrote: look before writing again.
     DatabaseOutcomeUnknown = "DATABASE_OUTCOME_UNKNOWN", Critical;
-    /// A call took longer than it may; whether it happened is not known.
+    /// A call was given up before its answer came; whether it happened is not known.
     TimedOut = "TIMED_OUT", Error;
     /// The own rate limit has no room for the call in time; nothing was sent.
     GuardQuotaSpent = "GUARD_QUOTA_SPENT", Warning;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::class::{Class, Classify};
 use crate::error::{Code, millis};
 
-/// A call took longer than it may. It was abandoned, not undone.
+/// A call was given up before its answer came: it took longer than it may, or was cancelled. It was abandoned, not undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut {
     /// How long it was waited for.

@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use crate::breaker::Permit;
 use crate::bulkhead::Entry;
+use crate::call_error::CallError;
 use crate::class::{Class, Classify};
 use crate::effects::Effects;
 use crate::error::Refusal;
-use crate::guard::{CallError, Guard};
+use crate::guard::Guard;
 use crate::headers::RateHeaders;
 use crate::limiter::{Priority, Slot};
 use crate::retry::{Attempt, Gate, GaveUp, Reason, Retry};
+#[cfg(feature = "tokio")]
+use crate::retry::{Nesting, abandoning};
 
 /// One operation on its way through a [`Guard`], with what it adds: its priority and its idempotency key.
 #[derive(Debug, Clone, Copy)]
@@ -98,19 +101,18 @@ impl<'a, F: Effects> Call<'a, F> {
                     limiter.acquire_async_at(&self.guard.effects, self.priority, wait_max, cancel, pass.now).await;
                 pass.took(acquired.map_err(CallError::Refused)?);
             }
+            let began = pass.now;
             let admission = self.admit(pass, attempt).map_err(CallError::Refused)?;
-            let future = (call.lock().unwrap_or_else(std::sync::PoisonError::into_inner))(admission.attempt);
-            let answer = match admission.attempt.remaining {
-                Some(limit) => match tokio::time::timeout(limit, future).await {
-                    Ok(answer) => answer.map_err(CallError::Failed),
-                    Err(_elapsed) => Err(CallError::TimedOut(crate::error::TimedOut { limit })),
-                },
-                None => future.await.map_err(CallError::Failed),
+            let limit = admission.attempt.remaining.map(|limit| (began, limit));
+            let future = {
+                let _attempt = Nesting::enter();
+                (call.lock().unwrap_or_else(std::sync::PoisonError::into_inner))(admission.attempt)
             };
+            let answer = abandoning(&self.guard.effects, limit, self.guard.cancel.as_ref(), future).await;
             self.judge(admission, answer.as_ref().err().map(Judged::of));
             answer
         };
-        self.retry().run_async(operation, attempt_once).await
+        self.retry().drive_async(operation, attempt_once).await
     }
 
     fn retry(&self) -> Retry<'_, &F, Spending<'_, F>> {
@@ -230,8 +232,8 @@ impl<F: Effects> Guard<F> {
         Call::new(self).run(operation, call)
     }
 
-    /// Runs an operation through all steps, in async code. To drop the future cancels it at any point; the breaker
-    /// counts the call as failed then.
+    /// Runs an operation through all steps, in async code. A call that takes longer than its time-out, or than the deadline, or
+    /// that is cancelled, is abandoned; to drop the future cancels it at any point. The breaker counts the call as failed then.
     ///
     /// # Errors
     /// [`GaveUp`], with the last attempt's error as its source.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "tokio")]
+use crate::call_error::CallError;
 use crate::retry::Reason;
 
 /// Asked before each wait, after the rules of the class allowed another attempt.
@@ -17,6 +19,20 @@ pub struct Always;
 impl<E> Gate<E> for Always {
     fn veto(&self, _error: &E, _attempt: u32) -> Option<Reason> {
         None
+    }
+}
+
+/// What has a say about failures of the call itself, and none when it was abandoned.
+#[cfg(feature = "tokio")]
+pub(super) struct OfCall<'a, G>(pub(super) &'a G);
+
+#[cfg(feature = "tokio")]
+impl<E, G: Gate<E>> Gate<CallError<E>> for OfCall<'_, G> {
+    fn veto(&self, error: &CallError<E>, attempt: u32) -> Option<Reason> {
+        match error {
+            CallError::Failed(error) => self.0.veto(error, attempt),
+            CallError::TimedOut(_) | CallError::Refused(_) => None,
+        }
     }
 }
 

@@ -21,12 +21,11 @@ pub enum Reason {
     AttemptsUsed,
     /// The next attempt would start at or after the deadline.
     Deadline,
-    /// Somebody asked to stop: see [`Cancel`](crate::Cancel).
+    /// Somebody asked to stop: see [`Cancel`](crate::Cancel). Told before any other, if the failure is not permanent.
     Cancelled,
     /// The predicate of [`Retry::only_if`](crate::retry::Retry::only_if) said no.
     Declined,
     /// It ran inside an attempt of another retry, where attempts would multiply. It ran once; the outer one goes on.
-    /// It is the thread that tells: a background task that a `block_on` within an attempt drives counts as inside.
     Nested,
     /// The dependency's [`RetryBudget`](crate::RetryBudget) is spent.
     BudgetSpent,

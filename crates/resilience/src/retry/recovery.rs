@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use crate::class::Classify;
+use crate::class::{Class, Classify};
 use crate::effects::{Effects, Started};
 use crate::error::utc;
 use crate::observer::Event;
@@ -40,15 +40,13 @@ impl<'r, F: Effects, G> Recovery<'r, F, G> {
         let Self { retry, operation, nested, attempts: attempt, .. } = *self;
         let class = error.class();
         retry.observer.observe(&Event::AttemptFailed { operation, attempt, class, error });
+        // Before the rules: what was abandoned for it has neither time, attempts nor a missing key to blame.
+        if retry.is_cancelled() && class != Class::Permanent {
+            return Err(Verdict { reason: Reason::Cancelled, come_back_after: error.come_back_after() });
+        }
         let elapsed = self.elapsed();
         let delay = self.decisions.after(class, error.come_back_after(), elapsed, || {
-            if nested {
-                Some(Reason::Nested)
-            } else if retry.is_cancelled() {
-                Some(Reason::Cancelled)
-            } else {
-                retry.gate.veto(error, attempt)
-            }
+            if nested { Some(Reason::Nested) } else { retry.gate.veto(error, attempt) }
         })?;
         let (idempotency, attempts_max) = (retry.key, retry.policy.attempts_max);
         retry.observer.observe(&Event::Waiting { operation, idempotency, attempt, attempts_max, delay, class, error });

@@ -4,10 +4,16 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+use crate::call_error::CallError;
 use crate::cancel::Cancel;
 use crate::class::Classify;
 use crate::effects::{Effects, Started, System};
 use crate::observer::{LogObserver, Observer};
+#[cfg(feature = "tokio")]
+use crate::retry::abandonment::abandoning;
+#[cfg(feature = "tokio")]
+use crate::retry::gate::OfCall;
 use crate::retry::gate::{Always, Gate, OnlyIf};
 use crate::retry::nesting::Nesting;
 use crate::retry::recovery::Recovery;
@@ -25,6 +31,35 @@ pub struct Attempt {
     /// How long the call may take: what is left of the deadline, and inside a guard at most its time-out. The call's own
     /// time-out should be no longer. `None` without either.
     pub remaining: Option<Duration>,
+}
+
+impl Attempt {
+    /// Runs a part of this attempt that it hands to another thread. A retry in there could not see otherwise that it is inside
+    /// another one, and would multiply the attempts.
+    ///
+    /// ```
+    /// use std::thread;
+    /// use trading_resilience::retry::{self, Reason};
+    /// use trading_resilience::{Api, ApiError, Method, VirtualClock};
+    ///
+    /// let (clock, page) = (VirtualClock::new(1), |_| Err::<(), _>(ApiError::answered(Api::Quiver, Method::Get, "/beta", 503)));
+    /// let outer = retry::API.effects(&clock).run("all pages", |attempt| {
+    ///     let inner = || attempt.carry(|| retry::API.run("a page", page));
+    ///     thread::scope(|scope| scope.spawn(inner).join().expect("no panic"))
+    /// });
+    /// let inner = outer.unwrap_err().source;
+    /// assert_eq!((inner.attempts, inner.reason), (1, Reason::Nested));
+    /// ```
+    pub fn carry<T>(self, part: impl FnOnce() -> T) -> T {
+        let _attempt = Nesting::enter();
+        part()
+    }
+
+    /// As [`carry`](Self::carry), for a part that is spawned as a task.
+    #[cfg(feature = "tokio")]
+    pub async fn carry_async<F: Future>(self, part: F) -> F::Output {
+        super::nesting::nested(part).await
+    }
 }
 
 /// A [`Policy`] with what one operation adds to it: its idempotency key, who may stop it, who is told, and the world it
@@ -158,7 +193,27 @@ impl<'a, F: Effects, G> Retry<'a, F, G> {
     /// # Errors
     /// [`GaveUp`], with the last attempt's error as its source.
     #[cfg(feature = "tokio")]
-    pub async fn run_async<T, E, C, R>(&self, operation: &str, mut call: C) -> Result<T, GaveUp<E>>
+    pub async fn run_async<T, E, C, R>(&self, operation: &str, mut call: C) -> Result<T, GaveUp<CallError<E>>>
+    where
+        E: Classify + Error,
+        G: Gate<E>,
+        C: FnMut(Attempt) -> R,
+        R: Future<Output = Result<T, E>>,
+    {
+        let Self { policy, key, cancel, observer, effects, gate } = self;
+        let (effects, cancel) = (effects, *cancel);
+        let retry = Retry { policy: *policy, key: *key, cancel, observer: *observer, effects, gate: OfCall(gate) };
+        let attempt_once = |attempt: Attempt| {
+            let limit = attempt.remaining.map(|limit| (effects.now(), limit));
+            let _attempt = Nesting::enter();
+            abandoning(effects, limit, cancel, call(attempt))
+        };
+        retry.drive_async(operation, attempt_once).await
+    }
+
+    /// Runs attempts that end by themselves at the deadline and when they are cancelled.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn drive_async<T, E, C, R>(&self, operation: &str, mut call: C) -> Result<T, GaveUp<E>>
     where
         E: Classify + Error,
         G: Gate<E>,
@@ -166,10 +221,6 @@ impl<'a, F: Effects, G> Retry<'a, F, G> {
         R: Future<Output = Result<T, E>>,
     {
         let nested = super::nesting::is_nested();
-        let mut call = |attempt| {
-            let _attempt = Nesting::enter();
-            super::nesting::nested(call(attempt))
-        };
         // Exactly: only a blocking call is so short that reading the clock would show.
         let started = Started::at(self.effects.now());
         let mut error = match call(self.first()).await {

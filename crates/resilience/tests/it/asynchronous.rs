@@ -4,11 +4,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, advance, timeout};
 use trading_resilience::retry::{Attempt, Jitter, Policy, Reason};
 use trading_resilience::{
     BreakerOptions, BudgetOptions, CallError, Cancel, CircuitBreaker, Class, Classify, Effects, Guard, LimiterOptions,
-    Quota, RateLimiter, RetryBudget, System, TimedOut,
+    Quota, RateLimiter, RetryBudget, System, TimedOut, VirtualClock,
 };
 
 use crate::world::{Failed, TRANSIENT, UNKNOWN, World, secs, told};
@@ -32,7 +32,7 @@ async fn the_call_counts_towards_the_deadline() {
         .run_async("slow call", |attempt| {
             seen.push((attempt.number, attempt.remaining));
             async {
-                tokio::time::sleep(secs(3)).await;
+                advance(secs(3)).await;
                 Err::<(), _>(told(7))
             }
         })
@@ -67,7 +67,10 @@ async fn both_drivers_decide_alike() {
             script[usize::try_from(number - 1).unwrap()]
         };
         let (one, other) = (World::new(seed), World::new(seed));
-        let sync = policy.effects(&one).idempotent(key).run("play", |attempt| call(&one, attempt.number));
+        let sync = policy
+            .effects(&one)
+            .idempotent(key)
+            .run("play", |attempt| call(&one, attempt.number).map_err(CallError::Failed));
         let play = async |attempt: trading_resilience::retry::Attempt| call(&other, attempt.number);
         let asynchronous = policy.effects(&other).idempotent(key).run_async("play", play).await;
         assert_eq!(format!("{sync:?}"), format!("{asynchronous:?}"), "seed {seed}");
@@ -82,7 +85,7 @@ async fn cancelling_cuts_a_wait_short() {
     let call = || async |_| Err::<(), _>(told(8));
     let retry = POLICY.cancelled_by(&cancel);
     let (gave_up, ()) = tokio::join!(retry.run_async("long", call()), async {
-        tokio::time::sleep(secs(3)).await;
+        advance(secs(3)).await;
         cancel.cancel();
     });
     let gave_up = gave_up.unwrap_err();
@@ -107,11 +110,13 @@ async fn dropping_it_ends_it() {
 async fn a_retry_inside_a_retry_runs_once_and_says_so() {
     let inner = |_| POLICY.run_async("inner", async |_| Err::<(), _>(TRANSIENT));
     let outer = POLICY.run_async("outer", inner).await.unwrap_err();
-    assert_eq!((outer.attempts, outer.source.attempts, outer.source.reason), (4, 1, Reason::Nested));
+    let CallError::Failed(inner) = *outer.source else { panic!("it failed") };
+    assert_eq!((outer.attempts, inner.attempts, inner.reason), (4, 1, Reason::Nested));
     // A blocking one inside too.
     let blocking = async |_| POLICY.effects(&World::new(0)).run("inner", |_| Err::<(), _>(TRANSIENT));
     let outer = POLICY.run_async("outer", blocking).await.unwrap_err();
-    assert_eq!(outer.source.reason, Reason::Nested);
+    let CallError::Failed(inner) = *outer.source else { panic!("it failed") };
+    assert_eq!(inner.reason, Reason::Nested);
     // But not those that only take turns on the thread.
     let alone = || POLICY.run_async("alone", async |_| Err::<(), _>(TRANSIENT));
     let (one, other) = tokio::join!(alone(), alone());
@@ -206,4 +211,48 @@ async fn a_guarded_call_can_be_spawned() {
     });
     assert_eq!(task.await.unwrap(), Ok(3));
     assert_eq!(started.elapsed(), secs(60));
+}
+
+#[test]
+fn a_neighbour_that_an_attempt_s_runtime_happens_to_drive_is_not_inside_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let (world, clock) = (World::new(0), Arc::new(VirtualClock::new(0)));
+    let fail = async |_| Err::<(), _>(TRANSIENT);
+    let blocking = move |clock: &VirtualClock| POLICY.effects(clock).run("blocking", |_| Err::<(), _>(TRANSIENT));
+    let shared = Arc::clone(&clock);
+    let neighbour = runtime.spawn(async move {
+        let alone = POLICY.effects(&*shared).run_async("alone", fail).await.unwrap_err();
+        [alone.attempts, blocking(&shared).unwrap_err().attempts]
+    });
+    let mut neighbour = Some(neighbour);
+    let attempt = |_| {
+        // What it awaits itself is inside, before the neighbour and after.
+        runtime.block_on(async {
+            let before = POLICY.effects(&*clock).run_async("inner", fail).await.unwrap_err();
+            let alone = neighbour.take().expect("one attempt").await.expect("no panic");
+            let after = blocking(&clock).unwrap_err();
+            assert_eq!((before.attempts, alone, after.attempts), (1, [4, 4], 1));
+        });
+        Ok::<_, Failed>(())
+    };
+    POLICY.effects(&world).run("outer", attempt).unwrap();
+}
+
+#[tokio::test]
+async fn what_an_attempt_spawns_is_inside_it_when_it_is_carried() {
+    let clock = Arc::new(VirtualClock::new(0));
+    for (carried, expected) in [(true, 1), (false, 4)] {
+        let attempt = async |attempt: Attempt| {
+            let clock = Arc::clone(&clock);
+            let inner = async move {
+                // It is inside on whatever thread, and after each wait.
+                tokio::task::yield_now().await;
+                let fail = async |_| Err::<(), _>(TRANSIENT);
+                POLICY.effects(&*clock).run_async("inner", fail).await.unwrap_err().attempts
+            };
+            let task = if carried { tokio::spawn(attempt.carry_async(inner)) } else { tokio::spawn(inner) };
+            Ok::<_, Failed>(task.await.expect("no panic"))
+        };
+        assert_eq!(POLICY.run_async("outer", attempt).await.unwrap(), expected);
+    }
 }

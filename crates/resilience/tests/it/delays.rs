@@ -28,6 +28,15 @@ fn waits_grow_to_the_cap() {
 }
 
 #[test]
+fn the_ready_made_ones_are_the_earlier_systems() {
+    let numbers =
+        |policy: Policy| (policy.attempts_max, policy.factor.to_string(), policy.cap.as_secs(), policy.deadline);
+    assert_eq!(numbers(retry::API), (3, "2".to_owned(), 60, None));
+    assert_eq!(numbers(retry::DATABASE), (2, "1.5".to_owned(), 10, None));
+    assert_eq!(numbers(retry::TRADING), (2, "3".to_owned(), 30, None));
+}
+
+#[test]
 fn waits_are_one_fewer_than_attempts() {
     check(Policy { attempts_max: 0, ..POLICY }, &[]);
     check(Policy { attempts_max: 1, ..POLICY }, &[]);

@@ -1,5 +1,8 @@
 //! What the crate promises to its callers, one module a subject.
 
+/// Async calls that end before their answer: at the deadline, at a time-out, and when they are cancelled.
+#[cfg(feature = "tokio")]
+mod abandoning;
 /// A success at once allocates nothing.
 mod allocation;
 /// Failed calls of the outside APIs: what each answer means.

@@ -1,76 +1,78 @@
 //! A world in which time passes only when somebody sleeps.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::ops::Deref;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
 
-use trading_resilience::{Cancel, Class, Classify, Effects};
+use trading_resilience::{Cancel, Class, Classify, Effects, VirtualClock};
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// A virtual clock that remembers what it was asked for.
 #[derive(Debug)]
 pub(crate) struct World {
-    origin: Instant,
-    now: Cell<Duration>,
-    seed: u64,
+    clock: VirtualClock,
     /// How much longer than ordered each sleep takes.
     oversleep: Duration,
-    slept: RefCell<Vec<Duration>>,
+    slept: Mutex<Vec<Duration>>,
 }
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            origin: Instant::now(),
-            now: Cell::default(),
-            seed,
-            oversleep: Duration::ZERO,
-            slept: RefCell::default(),
-        }
+        Self { clock: VirtualClock::new(seed), oversleep: Duration::ZERO, slept: Mutex::default() }
     }
 
     pub(crate) fn oversleeping(oversleep: Duration) -> Self {
         Self { oversleep, ..Self::new(0) }
     }
 
-    /// Lets a call take its time.
-    pub(crate) fn pass(&self, time: Duration) {
-        self.now.set(self.now.get() + time);
-    }
-
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.now.get()
-    }
-
     pub(crate) fn slept(&self) -> Vec<Duration> {
-        self.slept.borrow().clone()
+        self.slept.lock().expect("no panic").clone()
+    }
+
+    fn asleep(&self, duration: Duration) -> Duration {
+        self.slept.lock().expect("no panic").push(duration);
+        duration + self.oversleep
+    }
+}
+
+/// What a test lets pass, and asks for.
+impl Deref for World {
+    type Target = VirtualClock;
+
+    fn deref(&self) -> &VirtualClock {
+        &self.clock
     }
 }
 
 impl Effects for World {
     fn now(&self) -> Instant {
-        self.origin + self.now.get()
+        self.clock.now()
     }
 
-    fn sleep(&self, duration: Duration, _cancel: Option<&Cancel>) {
-        self.slept.borrow_mut().push(duration);
-        self.pass(duration + self.oversleep);
+    fn sleep(&self, duration: Duration, cancel: Option<&Cancel>) {
+        self.clock.sleep(self.asleep(duration), cancel);
     }
 
     fn wall(&self) -> SystemTime {
-        UNIX_EPOCH + secs(1_795_444_200) + self.now.get()
+        self.clock.wall()
     }
 
     fn seed(&self) -> u64 {
-        self.seed
+        self.clock.seed()
     }
 
     #[cfg(feature = "tokio")]
     fn sleep_async(&self, duration: Duration, cancel: Option<&Cancel>) -> impl Future<Output = ()> + Send {
-        self.sleep(duration, cancel);
-        std::future::ready(())
+        self.clock.sleep_async(self.asleep(duration), cancel)
+    }
+
+    #[cfg(feature = "tokio")]
+    fn until(&self, moment: Instant) -> impl Future<Output = ()> + Send {
+        self.clock.until(moment)
     }
 }
 

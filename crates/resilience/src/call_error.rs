@@ -1,4 +1,4 @@
-//! How a guarded call fails.
+//! How one of several attempts fails.
 
 use std::error::Error;
 use std::fmt;
@@ -7,14 +7,15 @@ use std::time::Duration;
 use crate::class::{Class, Classify};
 use crate::error::{Refusal, TimedOut};
 
-/// How one attempt through a [`Guard`](crate::Guard) failed.
+/// How one attempt failed: through a [`Guard`](crate::Guard), or in async code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError<E> {
     /// It was made, and failed.
     Failed(E),
-    /// It was made, and abandoned. Async only: a blocking call is told its time, and ends by itself.
+    /// It was made, and abandoned: at its time-out, at the deadline, or because it was cancelled. Async only: a blocking
+    /// call is told its time, and ends by itself.
     TimedOut(TimedOut),
-    /// It was not let through. Nothing was sent.
+    /// A guard did not let it through. Nothing was sent.
     Refused(Refusal),
 }
 
