@@ -97,10 +97,8 @@ fn backup(settings: &Settings, database: &Database) -> Task {
     let (time, zone) = (settings.backup.time, settings.scheduling.timezone);
     let task = Task::daily("backup", time, zone, make_backup).silent_for_at_most(LONG);
     // One that fails to be read counts as none, and the task says why.
-    let newest = Backup::newest_proven(settings.backup.path.full()).ok().flatten();
-    let ours = newest
-        .filter(|backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == database.instance_id()));
-    let missed = ours.is_none_or(|backup| Utc::now() - backup.created_at > TimeDelta::days(1));
+    let newest = Backup::newest_proven(settings.backup.path.full(), database.instance_id()).ok().flatten();
+    let missed = newest.is_none_or(|backup| Utc::now() - backup.created_at > TimeDelta::days(1));
     if missed { task.first_after(MISSED_BACKUP) } else { task }
 }
 
@@ -124,9 +122,10 @@ fn make_backup(context: &TaskContext) -> Result<(), TaskError> {
 fn proof(settings: &Settings) -> Task {
     let time = settings.backup.time.overflowing_add_signed(TimeDelta::hours(12)).0;
     let prove = |context: &TaskContext| {
-        let folder = context.handles().settings().backup.path.full();
-        let Some(newest) = Backup::newest_proven(&folder)? else {
-            return Err(format!("there is no backup in {}", folder.display()).into());
+        let Handles { settings, database, .. } = context.handles();
+        let folder = settings.backup.path.full();
+        let Some(newest) = Backup::newest_proven(&folder, database.instance_id())? else {
+            return Err(format!("there is no backup of this record in {}", folder.display()).into());
         };
         let began = Instant::now();
         newest.verify(None, |_| context.beat())?;

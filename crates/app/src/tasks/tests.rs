@@ -100,7 +100,13 @@ fn a_backup_is_made_and_proven_and_is_missed_no_more() {
 fn the_newest_backup_is_read_again() {
     let mut stage = Stage::new();
     let error = stage.work("backup_proof").expect_err("there is none");
-    assert!(error.to_string().starts_with("there is no backup in "), "{error}");
+    assert!(error.to_string().starts_with("there is no backup of this record in "), "{error}");
+    // That of another record proves nothing of this one.
+    let other = Stage::new();
+    let folder = stage.app.settings().backup.path.full();
+    other.app.database().backup(&BackupOptions::to(folder), |_| {}).expect("is made");
+    stage.work("backup_proof").expect_err("there is none of its own");
+    fs::remove_dir_all(&stage.backups()[0].path).expect("is removed");
     stage.work("backup").expect("is well");
     stage.work("backup_proof").expect("is well");
     let [backup] = stage.backups().try_into().expect("one");

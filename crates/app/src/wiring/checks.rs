@@ -123,10 +123,8 @@ fn backup_check(folder: PathBuf, database: &Database, metrics: Metrics) -> Resul
         .describe("backup_newest_timestamp_seconds", "When the newest proven backup was made; 0 while there is none.");
     // There from the start: who has none at all is to be seen as well.
     metrics.gauge("backup_newest_timestamp_seconds", &[]).set(0.0);
-    let ours = move |backup: &Backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
     Ok(Check::backup_age(BACKUP_AGE_MAX, since, move || {
-        let newest = Backup::list(&folder)?.into_iter().find(|backup| backup.is_proven() && ours(backup));
-        let created_at = newest.map(|backup| backup.created_at);
+        let created_at = Backup::newest_proven(&folder, &instance_id)?.map(|backup| backup.created_at);
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
         let at = created_at.map_or(0.0, |at| at.timestamp() as f64);
         metrics.gauge("backup_newest_timestamp_seconds", &[]).set(at);
