@@ -151,13 +151,13 @@ impl Builder {
         }
         let Extension { checks, tasks: added, mut pages } = extension;
         let recovery = Recovery::new(&handles.metrics);
-        let mut all_tasks = tasks::all(&handles.settings, &handles.database, observer);
+        let weak = logging.as_ref().map(Arc::downgrade);
+        let mut all_tasks = tasks::all(&handles.settings, &handles.database, observer, weak.clone());
         all_tasks.push(recovery.clone().task());
         all_tasks.extend(added);
         let mut tasks = Tasks::new(all_tasks);
 
         let system = System::start(wiring::system(&handles.settings))?;
-        let weak = logging.as_ref().map(Arc::downgrade);
         let ours = wiring::checks(&handles, &system, &tasks, &recovery, weak)?;
         let health = Health::start(ours.into_iter().chain(checks))?;
         health.observe(on_transition(&handles));
