@@ -23,7 +23,12 @@ fn refused(folder: &TempDir, variables: &[(&str, &str)], code: i32, expected: &s
 fn a_malformed_env_file() {
     let folder = project();
     write(folder.path(), ".env", "LOG_LEVEL=INFO\nALPACA_SECRET_KEY hunter2\n");
-    refused(&folder, &[], 2, "error: …/.env:2: expected NAME=value, and there is no `=`; way out: correct that line");
+    refused(
+        &folder,
+        &[],
+        2,
+        "error: the configuration has 1 fault: .env: must be NAME=value; found no `=`, from .env:2; correct that line",
+    );
 }
 
 #[test]
