@@ -202,7 +202,7 @@ fn a_commit_that_the_disk_does_not_confirm_is_told_and_resolved() {
     for line in [
         "nothing is written before the record is opened anew",
         "the record was opened anew: what it has now is what happened",
-        "\"message\":\"a task that had failed is well again\"",
+        "\"logger\":\"trading_app::task\",\"message\":\"a task that had failed is well again\"",
     ] {
         assert!(log.contains(line), "{line} in {log}");
     }
