@@ -136,6 +136,11 @@ fn s5_a_disk_that_is_full_refuses_and_one_with_room_again_is_written() {
     let (_, failed) = recording.get("/health/recorder");
     assert!(failed["message"].as_str().is_some_and(|why| why.contains("disk")), "{failed}");
     // What only reads goes on, and says what is wrong.
+    until(|| recording.get("/ready").0 == 503);
+    let ready = recording.get("/ready").1.to_string();
+    let full = recording.get("/health/database_writes").1.to_string();
+    assert!(ready.contains("database_writes"), "{ready}");
+    assert!(full.contains("the disk is full: "), "{full}");
     assert_eq!(recording.get("/live").0, 200);
     assert_eq!(recording.get("/health/database").1["status"], "healthy");
     disk.make_room();
