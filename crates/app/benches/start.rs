@@ -1,7 +1,7 @@
 //! How long the real program takes to be ready and to stop, and how much memory and disk it takes: `cargo bench -p trading-app`.
 //!
-//! From the start of the process to the first 200 of `/ready`, asked again and again; medians and the slowest of all rounds, beside what is
-//! promised. Folders are below `TMPDIR`, so that it can say which disk.
+//! From the start of the process to a 200 of `/ready`, asked when the program tells its service manager that it runs; medians and the slowest of
+//! all rounds, beside what is promised. Folders are below `TMPDIR`, so that it can say which disk.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -9,9 +9,9 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -19,19 +19,21 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_trading");
 const ROUNDS: usize = 15;
-/// How long it is left alone before its memory is looked at: all checks have run, and the first tasks.
-const IDLE: Duration = Duration::from_secs(3);
+/// How long its watchdog waits, of which it tells each half: for so long it is left alone before its memory is looked at, when all checks have
+/// run, and the first tasks.
+const WATCHDOG_USEC: &str = "6000000";
 
 fn main() {
     let (mut created, mut existing, mut stopped, mut resident) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let folder = tempfile::tempdir().expect("a folder");
         for times in [&mut created, &mut existing] {
-            let (child, ready) = start(folder.path());
+            let manager = Manager::at(&folder.path().join("notify"));
+            let (child, ready) = start(folder.path(), &manager);
             times.push(ready.as_secs_f64() * 1e3);
             // Twice is enough: it differs by little.
             if round < 2 {
-                thread::sleep(IDLE);
+                manager.wait("WATCHDOG=1");
                 resident.push(resident_megabytes(&child));
             }
             stopped.push(stop(child).as_secs_f64() * 1e3);
@@ -60,18 +62,39 @@ fn show(what: &str, unit: &str, figures: &mut [f64], most: f64) {
     println!("{what:36} {median:6.1} {unit}, at the most {worst:6.1} (below {most} {unit}): {verdict}");
 }
 
+/// What a service manager is told, on a socket as systemd has one.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn at(path: &Path) -> Self {
+        drop(fs::remove_file(path));
+        let socket = UnixDatagram::bind(path).expect("binds");
+        socket.set_read_timeout(Some(Duration::from_secs(30))).expect("is set");
+        Self(socket)
+    }
+
+    fn wait(&self, wanted: &str) {
+        let mut message = [0; 256];
+        loop {
+            let length = self.0.recv(&mut message).expect("it is told in time");
+            if message.get(..length).is_some_and(|message| message.trim_ascii_end() == wanted.as_bytes()) {
+                return;
+            }
+        }
+    }
+}
+
 /// Starts it on a free port, and waits until it is ready.
-fn start(root: &Path) -> (Child, Duration) {
+fn start(root: &Path, manager: &Manager) -> (Child, Duration) {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let mut command = Command::new(PROGRAM);
     command.current_dir(root).env_clear().env("MONITORING__PORT", free.port().to_string());
+    command.env("NOTIFY_SOCKET", root.join("notify")).env("WATCHDOG_USEC", WATCHDOG_USEC);
     command.env("MONITORING__EXTERNAL_CHECKS", "false").stdout(Stdio::null()).stderr(Stdio::null());
     let began = Instant::now();
     let child = command.spawn().expect("starts");
-    while !is_ready(free) {
-        assert!(began.elapsed() < Duration::from_secs(30), "it is not ready");
-        thread::sleep(Duration::from_micros(500));
-    }
+    manager.wait("READY=1");
+    assert!(is_ready(free), "it says that it runs");
     (child, began.elapsed())
 }
 

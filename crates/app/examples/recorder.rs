@@ -47,7 +47,12 @@ fn main() -> ExitCode {
 }
 
 fn run(folder: &str, mode: &str) -> Result<(), Error> {
-    let variables = [("ENVIRONMENT", "test"), ("MONITORING__PORT", "0"), ("LOGGING__CONSOLE", "off")];
+    let variables = [
+        ("ENVIRONMENT", "test"),
+        ("MONITORING__PORT", "0"),
+        ("MONITORING__CHECK_INTERVAL", "1s"),
+        ("LOGGING__CONSOLE", "off"),
+    ];
     let settings = Settings::loader().root(folder).environment(variables).load()?;
     let work = match mode {
         "hasty" => Task::new("recorder", hasty),

@@ -11,7 +11,8 @@ use chrono::Utc;
 use trading_config::{AgentsWatch, Settings, WatchOptions};
 use trading_logging::Logging;
 use trading_monitoring::{
-    Check, ComponentReport, Health, Lifecycle, Metrics, Pages, Phase, Server, Sources, Status, System, Transition,
+    Check, ComponentReport, Health, Lifecycle, Metrics, Pages, Phase, Server, ServerOptions, Sources, Status, System,
+    Transition,
 };
 use trading_storage::{Database, MigrationSet};
 
@@ -22,7 +23,7 @@ use crate::{
     recovery::Recovery,
     signals::Requests,
     start_checks,
-    task::{Failure, OnChange, TASK_FAILURES, Tasks},
+    task::{self, Tasks},
     tasks, wiring,
 };
 
@@ -31,6 +32,9 @@ const FIRST_CHECKS_LIMIT: Duration = Duration::from_secs(2);
 
 /// How often it is asked for them.
 const FIRST_CHECKS_LOOK: Duration = Duration::from_millis(2);
+
+/// How long a start that fails waits for the tasks, and for the checks, that it began.
+const UNDO_LIMIT: Duration = Duration::from_secs(5);
 
 type Extend = Box<dyn FnOnce(&Handles) -> Extension + Send>;
 
@@ -141,8 +145,8 @@ impl Builder {
         };
         let (database, record) = record::open(&self.settings, &storage)?;
         drop(storage);
-        let logging = self.logging.then(|| wiring::logger(&self.settings, log_options).install()).transpose()?;
-        let logging = logging.map(Arc::new);
+        let install = || wiring::logger(&self.settings, log_options).install();
+        let logging = self.logging.then(install).transpose()?.map(Arc::new);
 
         let handles = handles(self.settings, database, metrics)?;
         let mut extension = self.extension;
@@ -151,13 +155,13 @@ impl Builder {
         }
         let Extension { checks, tasks: added, mut pages } = extension;
         let recovery = Recovery::new(&handles.metrics);
-        let mut all_tasks = tasks::all(&handles.settings, &handles.database, observer);
+        let weak = logging.as_ref().map(Arc::downgrade);
+        let mut all_tasks = tasks::all(&handles.settings, &handles.database, observer, weak.clone());
         all_tasks.push(recovery.clone().task());
         all_tasks.extend(added);
         let mut tasks = Tasks::new(all_tasks);
 
         let system = System::start(wiring::system(&handles.settings))?;
-        let weak = logging.as_ref().map(Arc::downgrade);
         let ours = wiring::checks(&handles, &system, &tasks, &recovery, weak)?;
         let health = Health::start(ours.into_iter().chain(checks))?;
         health.observe(on_transition(&handles));
@@ -174,13 +178,13 @@ impl Builder {
         if !wait_for_critical(&health, FIRST_CHECKS_LIMIT) {
             log::warn!("a critical health check has no result yet, and /ready says so");
         }
-        let server = Server::start_on(listener, options, sources)?;
-        tasks
-            .start(&handles, &on_task_change(&handles))
-            .map_err(|source| Error::Thread { name: "of a task", source })?;
-        lifecycle.advance(Phase::Running);
-
-        say_started(&handles, &record, &server, &warnings)?;
+        let server = let_go(listener, options, sources, &mut tasks, &handles);
+        let started = server.and_then(|server| say_started(&handles, &record, &server, &warnings).map(|()| server));
+        let server = started.inspect_err(|_error| {
+            // They hold the record, which a next start wants. Those that do not end in time are left behind.
+            drop(tasks.shutdown(UNDO_LIMIT));
+            drop(health.shutdown(UNDO_LIMIT));
+        })?;
         // The banner sends people to the files.
         logging.as_deref().map(Logging::flush);
         Ok(App::new(Parts { record, lifecycle, server, tasks, health, handles, record_is_open, logging }))
@@ -213,6 +217,22 @@ fn handles(settings: Settings, database: Database, metrics: Metrics) -> Result<H
     Ok(Handles { settings, database, metrics, agents, notifier, requests: Requests::new() })
 }
 
+/// Opens the server, and lets the tasks go: it runs.
+fn let_go(
+    listener: TcpListener,
+    options: ServerOptions,
+    sources: Sources,
+    tasks: &mut Tasks,
+    handles: &Handles,
+) -> Result<Server, Error> {
+    let lifecycle = sources.lifecycle.clone();
+    let server = Server::start_on(listener, options, sources)?;
+    let failed = |source| Error::Thread { name: "of a task", source };
+    tasks.start(handles, &task::on_change(handles)).map_err(failed)?;
+    lifecycle.advance(Phase::Running);
+    Ok(server)
+}
+
 /// Waits for the first results of what decides if the whole is ready; what asks others far away may take its time. Says whether they came in
 /// time.
 fn wait_for_critical(health: &Health, limit: Duration) -> bool {
@@ -227,21 +247,6 @@ fn wait_for_critical(health: &Health, limit: Duration) -> bool {
         }
     }
     true
-}
-
-/// A failed task is a log line, a count, and a message to people.
-fn on_task_change(handles: &Handles) -> OnChange {
-    let (metrics, notifier) = (handles.metrics.clone(), handles.notifier.clone());
-    Arc::new(move |task, failure| {
-        let Some(failure) = failure else {
-            log::info!(task; "a task that had failed is well again");
-            return notifier.notify(Notification::new(task, Status::Healthy, "is well again"));
-        };
-        let Failure { error, failures, pause } = failure;
-        metrics.counter(TASK_FAILURES, &[("task", task)]).increment(1);
-        log::error!(task, failures, pause_ms = pause.as_millis(), error; "a task failed, and is begun again");
-        notifier.notify(Notification::new(task, failure.status(), failure.to_string()));
-    })
 }
 
 /// A change of a component's health is a count and a message to people; the log has it already.

@@ -31,7 +31,7 @@ pub use crate::{
     extension::Extension,
     handles::Handles,
     notify::{Notification, Notifier},
-    record::{RecordReport, SampleData, init_db, open_record},
+    record::{RecordReport, SampleData, counted, init_db, open_record},
     signals::{Signals, outlive_file_size_limit},
     start_checks::StartFault,
     task::{Task, TaskContext, TaskError},

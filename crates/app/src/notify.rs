@@ -62,68 +62,83 @@ impl Notification {
     }
 }
 
-/// Tells people how things are, by the webhook and the e-mail of the settings, and by a log line where neither is set.
+/// Tells people how things are, by the webhook and the e-mail of the settings, and by a log line where neither is set. Each way has a thread
+/// of its own, so that one that is slow, or down, delays no other.
 ///
-/// A subject is told of when its status is another than was last told of it, at most once in five minutes, and all together at most
+/// By each way, a subject is told of when its status is another than was last told of it, at most once in five minutes, and all together at most
 /// 30 times an hour; what could not be told waits, and the latest wins. A message that cannot be delivered is tried again, by the webhook five
 /// times and by e-mail three times, after growing pauses that are half a minute to two minutes together (or as long as the server asks for, up
 /// to five); and then with the next change or five minutes later. A stop ends the pauses. Clones tell the same people.
 #[derive(Clone)]
 pub struct Notifier {
-    queue: SyncSender<Message>,
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    ways: Vec<Way>,
     dropped: AtomicU64,
     cancel: Cancel,
+}
+
+/// What leads to a channel.
+struct Way {
+    queue: SyncSender<Message>,
     ended: Mutex<Receiver<()>>,
 }
 
 enum Message {
-    Changed(Box<Notification>),
+    Changed(Arc<Notification>),
     Stop,
 }
 
 impl Notifier {
     pub(crate) fn start(settings: &Settings, metrics: &Metrics) -> io::Result<Self> {
-        Self::start_with(channel::channels(settings), metrics.clone())
+        Self::start_with(channel::channels(settings), metrics)
     }
 
-    fn start_with(channels: Vec<Box<dyn Channel>>, metrics: Metrics) -> io::Result<Self> {
-        let (queue, received) = mpsc::sync_channel(QUEUE);
-        let (end, ended) = mpsc::channel();
-        let cancel = Cancel::new();
-        let shared = Arc::new(Shared { dropped: AtomicU64::new(0), cancel: cancel.clone(), ended: Mutex::new(ended) });
+    fn start_with(channels: Vec<Box<dyn Channel>>, metrics: &Metrics) -> io::Result<Self> {
         metrics.describe("notifications_total", "Messages to people, by channel and success.");
-        thread::Builder::new().name("notifier".to_owned()).spawn(move || {
-            let observer = RetryObserver::new(&metrics);
-            let mut teller = Teller { channels, ledger: Ledger::default(), metrics, cancel, observer };
-            teller.run(&received);
-            // Nobody waits any more if the app was dropped meanwhile.
-            let _nobody = end.send(());
-        })?;
-        Ok(Self { queue, shared })
+        let cancel = Cancel::new();
+        let way = |channel: Box<dyn Channel>| {
+            let (queue, received) = mpsc::sync_channel(QUEUE);
+            let (end, ended) = mpsc::channel();
+            let (metrics, cancel) = (metrics.clone(), cancel.clone());
+            thread::Builder::new().name(format!("notifier-{}", channel.name())).spawn(move || {
+                let observer = RetryObserver::new(&metrics);
+                Teller { channel, ledger: Ledger::default(), metrics, cancel, observer }.run(&received);
+                // Nobody waits any more if the app was dropped meanwhile.
+                let _nobody = end.send(());
+            })?;
+            Ok(Way { queue, ended: Mutex::new(ended) })
+        };
+        let ways = channels.into_iter().map(way).collect::<io::Result<_>>()?;
+        Ok(Self { shared: Arc::new(Shared { ways, dropped: AtomicU64::new(0), cancel }) })
     }
 
     /// Takes note of how something is, and returns at once.
     pub fn notify(&self, notification: Notification) {
-        if let Err(refused) = self.queue.try_send(Message::Changed(Box::new(notification)))
-            && let mpsc::TrySendError::Full(_) = refused
-        {
-            let dropped = self.shared.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-            log::error!(dropped; "a notification was dropped: too many wait to be sent");
+        let notification = Arc::new(notification);
+        for way in &self.shared.ways {
+            let sent = way.queue.try_send(Message::Changed(Arc::clone(&notification)));
+            if let Err(mpsc::TrySendError::Full(_)) = sent {
+                let dropped = self.shared.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+                log::error!(dropped; "a notification was dropped: too many wait to be sent");
+            }
         }
     }
 
     /// Ends it: what is due is tried once more, until something fails, and nobody waits to try again. Returns when that is done; `false` if it
     /// was not in time.
     pub(crate) fn shutdown(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
         self.shared.cancel.cancel();
         // One that finds the queue full wakes nobody who sleeps.
-        drop(self.queue.try_send(Message::Stop));
-        let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.recv_timeout(limit).is_ok()
+        self.shared.ways.iter().for_each(|way| drop(way.queue.try_send(Message::Stop)));
+        let ended = |way: &Way| {
+            let ended = way.ended.lock().unwrap_or_else(PoisonError::into_inner);
+            ended.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok()
+        };
+        self.shared.ways.iter().all(ended)
     }
 }
 
@@ -133,9 +148,9 @@ impl fmt::Debug for Notifier {
     }
 }
 
-/// What is told to whom, on its thread.
+/// What is told by a channel, on its thread.
 struct Teller {
-    channels: Vec<Box<dyn Channel>>,
+    channel: Box<dyn Channel>,
     ledger: Ledger,
     metrics: Metrics,
     cancel: Cancel,
@@ -171,7 +186,7 @@ impl Teller {
 
     fn note(&mut self, message: Option<Message>) {
         match message {
-            Some(Message::Changed(notification)) => self.ledger.note(*notification),
+            Some(Message::Changed(notification)) => self.ledger.note(Arc::unwrap_or_clone(notification)),
             Some(Message::Stop) | None => {}
         }
     }
@@ -188,24 +203,16 @@ impl Teller {
         true
     }
 
-    /// By every channel; well if one of them took it.
     fn deliver(&mut self, told: &ledger::Told) -> bool {
-        let mut delivered = false;
-        for channel in &mut self.channels {
-            let done = channel.deliver(told, Effort { cancel: &self.cancel, observer: &self.observer });
-            let success = if done.is_ok() { "true" } else { "false" };
-            self.metrics
-                .counter("notifications_total", &[("channel", channel.name()), ("success", success)])
-                .increment(1);
-            match done {
-                Ok(()) => delivered = true,
-                Err(error) => {
-                    let (channel, subject) = (channel.name(), told.notification.subject.as_str());
-                    log::error!(channel, subject, error; "a notification could not be delivered");
-                }
-            }
+        let name = self.channel.name();
+        let done = self.channel.deliver(told, Effort { cancel: &self.cancel, observer: &self.observer });
+        let success = if done.is_ok() { "true" } else { "false" };
+        self.metrics.counter("notifications_total", &[("channel", name), ("success", success)]).increment(1);
+        if let Err(error) = &done {
+            let subject = told.notification.subject.as_str();
+            log::error!(channel = name, subject, error = error.as_str(); "a notification could not be delivered");
         }
-        delivered
+        done.is_ok()
     }
 }
 

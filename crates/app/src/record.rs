@@ -40,18 +40,25 @@ impl fmt::Display for RecordReport {
         }
         match self.sample {
             Some(SampleReport { trades, positions, performance_days, .. }) => {
-                write!(f, "sample data: {trades} trades, {positions} positions, {performance_days} days of performance")
+                let (trades, positions) = (counted(trades, "trade"), counted(positions, "position"));
+                write!(f, "sample data: {trades}, {positions}, {} of performance", counted(performance_days, "day"))
             }
             None if self.sample_wanted => {
-                write!(f, "{} trades; sample data only goes into a record that has none", self.trades)
+                write!(f, "{}; sample data only goes into a record that has none", counted(self.trades, "trade"))
             }
-            None => write!(f, "{} trades", self.trades),
+            None => f.write_str(&counted(self.trades, "trade")),
         }?;
         if self.recovered_bytes > 0 {
             write!(f, "\nthe last run did not end in order: what it had committed was recovered")?;
         }
         Ok(())
     }
+}
+
+/// So many of something, for people: `1 trade`, `2 trades`.
+#[must_use]
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// If a record without trades is filled with made-up ones.

@@ -86,7 +86,7 @@ pub(crate) fn look(settings: &Settings, logging: bool, now: DateTime<Utc>) -> Fi
     findings
 }
 
-fn folder_of(file: &Path) -> PathBuf {
+pub(crate) fn folder_of(file: &Path) -> PathBuf {
     file.parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
@@ -111,13 +111,16 @@ fn check_folder(what: &str, variable: &str, wanted: &Path, findings: &mut Findin
         let way_out = format!("chmod go-w {shown}");
         findings.warn(format!("others may write to the folder {shown} of {what} (mode {mode:03o})"), &way_out);
     }
-    let Ok(disk) = statvfs(folder) else { return };
-    // A file system that has no size, such as one of the kernel's own, is none to judge.
-    if disk.f_blocks == 0 {
-        return;
+    if let Some(free) = free_bytes(folder) {
+        check_space(what, variable, folder, free, findings);
     }
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    check_space(what, variable, folder, free, findings);
+}
+
+/// How much room there is for this user on the disk of a folder; `None` if that cannot be told.
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
+    // A file system that has no size, such as one of the kernel's own, is none to judge.
+    let disk = statvfs(folder).ok().filter(|disk| disk.f_blocks > 0)?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn check_space(what: &str, variable: &str, folder: &Path, free: u64, findings: &mut Findings) {

@@ -7,12 +7,13 @@ use std::{error::Error, fmt, time::Duration};
 
 use chrono::NaiveTime;
 use chrono_tz::Tz;
+use trading_monitoring::Status;
 use trading_resilience::retry::{Jitter, Policy, UNBOUNDED};
 
-use crate::Handles;
+use crate::{Handles, Notification};
 use schedule::{Due, Now, Schedule};
-use supervisor::Shared;
-pub(crate) use supervisor::{Failure, OnChange, TASK_FAILURES, Tasks};
+pub(crate) use supervisor::Tasks;
+use supervisor::{Failure, OnChange, Shared, TASK_FAILURES};
 
 /// How a task says that it failed: any error.
 pub type TaskError = Box<dyn Error + Send + Sync>;
@@ -129,6 +130,21 @@ impl Task {
     fn first_due(&self, now: Now) -> Option<Due> {
         self.first.map(|time| now.after(time)).or_else(|| self.schedule.next(now))
     }
+}
+
+/// A failed task is a log line, a count, and a message to people.
+pub(crate) fn on_change(handles: &Handles) -> OnChange {
+    let (metrics, notifier) = (handles.metrics.clone(), handles.notifier.clone());
+    std::sync::Arc::new(move |task, failure| {
+        let Some(failure) = failure else {
+            log::info!(task; "a task that had failed is well again");
+            return notifier.notify(Notification::new(task, Status::Healthy, "is well again"));
+        };
+        let Failure { error, failures, pause } = failure;
+        metrics.counter(TASK_FAILURES, &[("task", task)]).increment(1);
+        log::error!(task, failures, pause_ms = pause.as_millis(), error; "a task failed, and is begun again");
+        notifier.notify(Notification::new(task, failure.status(), failure.to_string()));
+    })
 }
 
 #[cfg(test)]

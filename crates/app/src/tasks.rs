@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use chrono::{TimeDelta, Utc};
 use trading_config::Settings;
+use trading_logging::Logging;
 use trading_storage::{Backup, BackupOptions, Database};
 
 use crate::{Handles, Task, TaskContext, TaskError, record, wiring::StorageObserver};
@@ -21,17 +22,26 @@ const CHECKPOINT: Duration = Duration::from_secs(30);
 /// How often it is asked if the agents are other ones.
 const AGENTS: Duration = Duration::from_secs(1);
 
-/// How long after the start a backup that was missed is made: the start has enough to do.
-const MISSED_BACKUP: Duration = Duration::from_secs(60);
+/// How often it is looked for what is kept no longer: its age is counted in days.
+const RETENTION: Duration = Duration::from_secs(3600);
+
+/// How long after the start that is done which was missed before it: the start has enough to do.
+const AFTER_START: Duration = Duration::from_secs(60);
 
 /// How much of a large task may pass without a sign of life: an hour, for a record of many gigabytes on a slow disk.
 const LONG: Duration = Duration::from_secs(3600);
 
-pub(crate) fn all(settings: &Settings, database: &Database, commits: Arc<StorageObserver>) -> Vec<Task> {
+pub(crate) fn all(
+    settings: &Settings,
+    database: &Database,
+    commits: Arc<StorageObserver>,
+    logging: Option<Weak<Logging>>,
+) -> Vec<Task> {
     let mut tasks = vec![
         Task::every("agents", AGENTS, agents()),
         Task::every("anchoring", ANCHOR, anchoring()),
         Task::every("checkpoint", CHECKPOINT, checkpoint(commits)),
+        Task::every("retention", RETENTION, retention(logging)).first_after(AFTER_START),
     ];
     if settings.backup.enabled {
         tasks.extend([backup(settings, database), proof(settings)]);
@@ -97,11 +107,9 @@ fn backup(settings: &Settings, database: &Database) -> Task {
     let (time, zone) = (settings.backup.time, settings.scheduling.timezone);
     let task = Task::daily("backup", time, zone, make_backup).silent_for_at_most(LONG);
     // One that fails to be read counts as none, and the task says why.
-    let newest = Backup::newest_proven(settings.backup.path.full()).ok().flatten();
-    let ours = newest
-        .filter(|backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == database.instance_id()));
-    let missed = ours.is_none_or(|backup| Utc::now() - backup.created_at > TimeDelta::days(1));
-    if missed { task.first_after(MISSED_BACKUP) } else { task }
+    let newest = Backup::newest_proven(settings.backup.path.full(), database.instance_id()).ok().flatten();
+    let missed = newest.is_none_or(|backup| Utc::now() - backup.created_at > TimeDelta::days(1));
+    if missed { task.first_after(AFTER_START) } else { task }
 }
 
 fn make_backup(context: &TaskContext) -> Result<(), TaskError> {
@@ -112,9 +120,29 @@ fn make_backup(context: &TaskContext) -> Result<(), TaskError> {
     let made = database.backup(&options, |_| context.beat())?;
     let took_ms = began.elapsed().as_millis();
     log::info!(path:% = made.path.display(), bytes = made.size_bytes, took_ms; "backup made and proven");
-    let removed = Backup::prune(&folder, database.instance_id(), settings.backup.retention_days, Utc::now())?;
-    for path in removed {
-        log::info!(path:% = path.display(), days = settings.backup.retention_days; "backup removed, as old as that");
+    Ok(())
+}
+
+/// Lets go of what is kept no longer: backups, and log files, of which the log's own writer only says on standard error what it
+/// cannot delete. Samples of metrics take as much room however old they are, and those that are too old are told to nobody.
+fn retention(logging: Option<Weak<Logging>>) -> impl FnMut(&TaskContext) -> Result<(), TaskError> + Send + 'static {
+    move |context| {
+        // One that fails keeps the other from nothing.
+        let backups = prune_backups(context.handles());
+        if let Some(logging) = logging.as_ref().and_then(Weak::upgrade) {
+            logging.apply_retention()?;
+        }
+        backups
+    }
+}
+
+fn prune_backups(Handles { settings, database, .. }: &Handles) -> Result<(), TaskError> {
+    if !settings.backup.enabled {
+        return Ok(());
+    }
+    let days = settings.backup.retention_days;
+    for path in Backup::prune(settings.backup.path.full(), database.instance_id(), days, Utc::now())? {
+        log::info!(path:% = path.display(), days; "backup removed, as old as that");
     }
     Ok(())
 }
@@ -124,9 +152,10 @@ fn make_backup(context: &TaskContext) -> Result<(), TaskError> {
 fn proof(settings: &Settings) -> Task {
     let time = settings.backup.time.overflowing_add_signed(TimeDelta::hours(12)).0;
     let prove = |context: &TaskContext| {
-        let folder = context.handles().settings().backup.path.full();
-        let Some(newest) = Backup::newest_proven(&folder)? else {
-            return Err(format!("there is no backup in {}", folder.display()).into());
+        let Handles { settings, database, .. } = context.handles();
+        let folder = settings.backup.path.full();
+        let Some(newest) = Backup::newest_proven(&folder, database.instance_id())? else {
+            return Err(format!("there is no backup of this record in {}", folder.display()).into());
         };
         let began = Instant::now();
         newest.verify(None, |_| context.beat())?;

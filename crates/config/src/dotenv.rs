@@ -3,10 +3,6 @@
 //! Not the `dotenvy` crate: it expands `$NAME` inside secrets, refuses unquoted values with spaces, and does not say
 //! which line a value came from.
 
-use std::path::Path;
-
-use crate::Error;
-
 /// One `NAME=value` of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -16,30 +12,46 @@ pub(crate) struct Line {
     pub(crate) number: usize,
 }
 
-/// Parses the text of a `.env` file.
+/// A line that is no assignment, never with its value.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    /// Counted from 1.
+    pub(crate) number: usize,
+    pub(crate) reason: Reason,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// What a good one is, as the end of "must …".
+    pub(crate) rule: &'static str,
+    pub(crate) found: &'static str,
+    pub(crate) hint: &'static str,
+}
+
+const NAME_VALUE: &str = "be NAME=value";
+
+/// Parses the text of a `.env` file: its assignments, and the lines that are none, behind each of which the next line is read on.
 ///
 /// Understands a byte order mark, CRLF, `export`, comments (behind white space), single quotes (`\\'` and `\\\\` are escapes) and
 /// double quotes (`\\n` and its like are escapes), both over several lines. A later line wins over an earlier one of the same
-/// name. `path` only names the file in errors.
-///
-/// # Errors
-/// [`Error::Malformed`] with the line, and never the value, for a line that is no assignment, a quote that is not
-/// closed, text behind a closing quote, or a `${…}`, which the earlier system would have expanded.
-pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Line>, Error> {
+/// name. Malformed is a line without a name or `=`, a quote that is not closed, text behind a closing quote, or a `${…}`, which the
+/// earlier system would have expanded.
+pub(crate) fn parse(text: &str) -> (Vec<Line>, Vec<Malformed>) {
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (mut lines, mut number) = (Vec::new(), 1);
+    let (mut lines, mut malformed, mut number) = (Vec::new(), Vec::new(), 1);
     while !rest.is_empty() {
         let line = rest.lines().next().unwrap_or_default();
         let trimmed = line.trim();
         let mut used = line.len();
         if !(trimmed.is_empty() || trimmed.starts_with('#')) {
-            let malformed = |reason: &str| Error::malformed(path, number, reason);
-            let name = name(line).map_err(malformed)?;
-            let behind = line.find('=').map_or(line.len(), |at| at + 1);
-            let start = behind + indentation(line.get(behind..).unwrap_or_default());
-            let (value, length) = value(rest.get(start..).unwrap_or_default()).map_err(malformed)?;
-            lines.push(Line { name: name.to_owned(), value, number });
-            used = start + length;
+            match assignment(line, rest) {
+                Ok((name, value, length)) => {
+                    lines.push(Line { name: name.to_owned(), value, number });
+                    used = length;
+                }
+                Err(reason) => malformed.push(Malformed { number, reason }),
+            }
         }
         let (done, left) = rest.split_at(used);
         // What is left of the line is a comment, or its end.
@@ -47,19 +59,34 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Line>, Error> {
         number += done.matches('\n').count() + left.get(..end).unwrap_or_default().matches('\n').count();
         rest = left.get(end..).unwrap_or_default();
     }
-    Ok(lines)
+    (lines, malformed)
 }
 
-fn name(line: &str) -> Result<&str, &'static str> {
-    const EXPECTED: &str = "expected NAME=value";
-    let (name, _) = line.split_once('=').ok_or("expected NAME=value, and there is no `=`")?;
+/// The name and the value that `rest` begins with, whose first line is `line`, and how many bytes of it they take.
+fn assignment<'l>(line: &'l str, rest: &str) -> Result<(&'l str, String, usize), Reason> {
+    let name = name(line)?;
+    let behind = line.find('=').map_or(line.len(), |at| at + 1);
+    let start = behind + indentation(line.get(behind..).unwrap_or_default());
+    let (value, length) = value(rest.get(start..).unwrap_or_default())?;
+    Ok((name, value, start + length))
+}
+
+fn name(line: &str) -> Result<&str, Reason> {
+    let malformed = |found| Reason { rule: NAME_VALUE, found, hint: "correct that line" };
+    let (name, _) = line.split_once('=').ok_or_else(|| malformed("no `=`"))?;
     let name = name.trim();
     let name = match name.strip_prefix("export") {
         Some(rest) if rest.starts_with([' ', '\t']) => rest.trim_start(),
         _ => name,
     };
     let name = name.strip_prefix('\'').and_then(|name| name.strip_suffix('\'')).unwrap_or(name);
-    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == '#') { Err(EXPECTED) } else { Ok(name) }
+    if name.is_empty() {
+        Err(malformed("no name"))
+    } else if name.contains(|c: char| c.is_whitespace() || c == '#') {
+        Err(malformed("a name with white space or `#`"))
+    } else {
+        Ok(name)
+    }
 }
 
 fn indentation(text: &str) -> usize {
@@ -67,7 +94,7 @@ fn indentation(text: &str) -> usize {
 }
 
 /// The value that `text` begins with, and how many bytes of it that takes.
-fn value(text: &str) -> Result<(String, usize), &'static str> {
+fn value(text: &str) -> Result<(String, usize), Reason> {
     let (value, length, literal) = match text.chars().next() {
         Some('\'') => quoted(text, '\'').map(|(value, length)| (value, length, true))?,
         Some('"') => quoted(text, '"').map(|(value, length)| (value, length, false))?,
@@ -77,9 +104,11 @@ fn value(text: &str) -> Result<(String, usize), &'static str> {
         }
     };
     if !literal && value.contains("${") {
-        return Err(
-            "`${…}` is not expanded here: write the value out, or put it in single quotes if it is meant literally",
-        );
+        return Err(Reason {
+            rule: "have no `${…}`, which is not expanded here",
+            found: "one",
+            hint: "write the value out, or put it in single quotes if it is meant literally",
+        });
     }
     Ok((value, length))
 }
@@ -94,13 +123,19 @@ fn unquoted(line: &str) -> &str {
     line.get(..comment).unwrap_or(line).trim_end()
 }
 
-fn quoted(text: &str, quote: char) -> Result<(String, usize), &'static str> {
+fn quoted(text: &str, quote: char) -> Result<(String, usize), Reason> {
     let mut value = String::new();
     let mut rest = text.chars();
     rest.next();
     loop {
         match rest.next() {
-            None => return Err("the quote that begins here is not closed; put the closing quote behind the value"),
+            None => {
+                return Err(Reason {
+                    rule: "end with the quote that it begins with",
+                    found: "no second one",
+                    hint: "put the closing quote behind the value",
+                });
+            }
             Some(c) if c == quote => break,
             Some('\\') => match rest.clone().next().and_then(|c| escape(c, quote)) {
                 Some(c) => {
@@ -115,7 +150,11 @@ fn quoted(text: &str, quote: char) -> Result<(String, usize), &'static str> {
     let tail = rest.as_str();
     let behind = tail.lines().next().unwrap_or_default().trim_start();
     if !(behind.is_empty() || behind.starts_with('#')) {
-        return Err("there is text behind the closing quote; write `\\\"` for a quote inside double quotes");
+        return Err(Reason {
+            rule: "have at most a comment behind the closing quote",
+            found: "text",
+            hint: "write `\\\"` for a quote inside double quotes",
+        });
     }
     Ok((value, text.len() - tail.len()))
 }
@@ -143,15 +182,18 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[(&str, &str, usize)]) {
-        let lines = parse(text, Path::new(".env")).expect("parses");
+        let (lines, malformed) = parse(text);
+        assert_eq!(malformed, []);
         let lines: Vec<_> = lines.iter().map(|l| (l.name.as_str(), l.value.as_str(), l.number)).collect();
         assert_eq!(lines, expected);
     }
 
     #[track_caller]
-    fn refused(text: &str, expected: &str) {
-        let error = parse(text, Path::new(".env")).expect_err("is malformed");
-        assert_eq!(error.to_string(), expected);
+    fn refused(text: &str, expected: &[(usize, &str, &str)], read: &[&str]) {
+        let (lines, malformed) = parse(text);
+        let found: Vec<_> = malformed.iter().map(|it| (it.number, it.reason.rule, it.reason.found)).collect();
+        assert_eq!(found, expected);
+        assert_eq!(lines.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), read);
     }
 
     #[test]
@@ -170,21 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn refuses_with_the_line_and_without_the_value() {
-        refused("A=1\nhunter2", ".env:2: expected NAME=value, and there is no `=`");
-        refused("=1", ".env:1: expected NAME=value");
-        refused("\nA B=1", ".env:2: expected NAME=value");
-        refused(
-            "A=1\nB=\"open\nC=1",
-            ".env:2: the quote that begins here is not closed; put the closing quote behind the value",
-        );
-        refused(
-            "A=\"a\"b",
-            ".env:1: there is text behind the closing quote; write `\\\"` for a quote inside double quotes",
-        );
-        refused(
-            "A=x${B}",
-            ".env:1: `${…}` is not expanded here: write the value out, or put it in single quotes if it is meant literally",
-        );
+    fn what_is_malformed_keeps_nothing_else_from_being_read() {
+        refused("A=1\nhunter2\nB=1", &[(2, NAME_VALUE, "no `=`")], &["A", "B"]);
+        refused("=1", &[(1, NAME_VALUE, "no name")], &[]);
+        refused("\nA B=1", &[(2, NAME_VALUE, "a name with white space or `#`")], &[]);
+        refused("A=1\nB=\"open\nC=1", &[(2, "end with the quote that it begins with", "no second one")], &["A", "C"]);
+        refused("A=\"a\"b\nC=1", &[(1, "have at most a comment behind the closing quote", "text")], &["C"]);
+        let expanded = "have no `${…}`, which is not expanded here";
+        refused("A=x${B}\r\nC=\"${D}\"\r\nE=1", &[(1, expanded, "one"), (2, expanded, "one")], &["E"]);
     }
 }

@@ -27,7 +27,7 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A file is not in its format, so nothing in it can be trusted.
+    /// A TOML or JSON file is not in its format, so nothing in it can be trusted.
     #[error("{}:{line}: {reason}", path.display())]
     Malformed {
         /// The file.
@@ -88,7 +88,7 @@ fn lines(faults: &[Fault]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Fault {
-    /// The key, as in `database.path`, or both keys where the fault lies between two.
+    /// The key, as in `database.path`, or both keys where the fault lies between two; the name of a `.env` with a line that is none.
     pub key: String,
     /// What a good value is: `must be a whole number from 1 to 65535`.
     pub rule: String,

@@ -42,6 +42,7 @@ impl fmt::Display for Explanation {
         for (source, value) in shadowed {
             writeln!(f, "  not from  {source}: {value}")?;
         }
+        writeln!(f, "  variable  {}", key.variable())?;
         writeln!(f, "  default   {}", if key.default.is_empty() { "(not set)" } else { key.default })?;
         writeln!(f, "  must be   {}", key.rule())?;
         write!(f, "  meaning   {}", key.meaning)
@@ -52,15 +53,35 @@ impl fmt::Display for Explanation {
 #[derive(Debug, Clone, Copy)]
 pub struct Effective<'s> {
     pub(crate) explanations: &'s [Explanation],
+    /// The section that is shown; `None` for all of them.
+    pub(crate) within: Option<&'s str>,
 }
 
-impl Effective<'_> {
+impl<'s> Effective<'s> {
+    /// Those of one section, such as `database` or `api.alpaca`, and of the sections within it; `None` if there is no such section.
+    #[must_use]
+    pub fn section<'n>(&self, name: &'n str) -> Option<Effective<'n>>
+    where
+        's: 'n,
+    {
+        let section = Effective { explanations: self.explanations, within: Some(name) };
+        (!name.is_empty() && section.each().next().is_some()).then_some(section)
+    }
+
+    fn each(&self) -> impl Iterator<Item = &'s Explanation> {
+        let within = self.within;
+        self.explanations.iter().filter(move |explanation| {
+            let rest = within.map(|within| explanation.key.section.strip_prefix(within));
+            rest.is_none_or(|rest| rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        })
+    }
+
     /// The settings as the text of a `config/{environment}.toml`, each with its source. What is secret, or not set, is a comment.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let mut section = "";
-        for Explanation { key, value, source, .. } in self.explanations {
+        for Explanation { key, value, source, .. } in self.each() {
             if key.section != section {
                 section = key.section;
                 text += &format!("\n[{section}]\n");
@@ -80,7 +101,7 @@ impl Effective<'_> {
     #[must_use]
     pub fn to_json(&self) -> Json {
         let mut root = Map::new();
-        'keys: for Explanation { key, value, .. } in self.explanations {
+        'keys: for Explanation { key, value, .. } in self.each() {
             let mut section = &mut root;
             for name in key.section.split('.').filter(|name| !name.is_empty()) {
                 let inner = section.entry(name).or_insert_with(|| Map::new().into());

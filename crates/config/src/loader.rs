@@ -147,7 +147,7 @@ impl Loader {
 
         let mut faults = Vec::new();
         let keys = Keys::new(self.sections.iter().flat_map(|section| (section.keys)()), &mut faults);
-        let dotenv = variables::from_dotenv(&folder, &root)?;
+        let dotenv = variables::from_dotenv(&folder, &root, &mut faults)?;
         let process = self.environment.unwrap_or_else(process_environment);
         let process = variables::from_environment(process, &keys, &mut faults);
         let overrides = overrides(self.overrides, &keys, &mut faults);

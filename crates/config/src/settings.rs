@@ -125,7 +125,7 @@ impl Settings {
     /// All settings as they hold, with their secrets redacted, as TOML or JSON.
     #[must_use]
     pub fn effective(&self) -> Effective<'_> {
-        Effective { explanations: &self.explanations }
+        Effective { explanations: &self.explanations, within: None }
     }
 
     /// The agents file: all agents, and what holds for all of them.

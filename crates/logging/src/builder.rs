@@ -13,6 +13,7 @@ use log::Log;
 use crate::{
     Console, Error, Logging, Options,
     component::Components,
+    file::archive::Archive,
     folder::Folder,
     line::{ErrorFields, Format, LINE_BYTES_MAX},
     queue::Queue,
@@ -187,7 +188,9 @@ impl Builder {
             standard_error: StandardError::new(standard_error),
         });
 
-        let writer = Writer::new(Arc::clone(&shared), &folder.path, &options, console);
+        let names = shared.format.components.slots().map(str::to_owned).collect();
+        let archive = Archive::new(folder.path.clone(), names, &options);
+        let writer = Writer::new(Arc::clone(&shared), &folder.path, archive.clone(), &options, console);
         let (go, may_go) = mpsc::channel();
         let spawned = thread::Builder::new().name("log-writer".into()).spawn(move || {
             if may_go.recv().is_ok() {
@@ -206,8 +209,9 @@ impl Builder {
         match accept(Arc::clone(&logger)) {
             Ok(accepted) => {
                 go.send(()).expect("the thread waits for this message, and holds the receiver until it came");
-                let drain = options.drain;
-                Ok((Logging { shared, writer: Some(thread), drain, logger, is_installed: false }, accepted))
+                let Options { drain, zone, .. } = options;
+                let writer = Some(thread);
+                Ok((Logging { shared, writer, drain, logger, archive, zone, is_installed: false }, accepted))
             }
             Err(error) => {
                 drop(go);

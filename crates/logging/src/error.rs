@@ -1,9 +1,9 @@
-//! Why logging could not be started. Once it runs it never fails towards the program: what goes wrong later is counted
-//! ([`Statistics`](crate::Statistics)) and said on standard error.
+//! Why logging could not be started, or do what its handle was asked. Who logs never gets an error: what goes wrong there is
+//! counted ([`Statistics`](crate::Statistics)) and said on standard error.
 
 use std::{io, path::PathBuf};
 
-/// What can fail when logging is built or installed.
+/// What can fail when logging is built or installed, or its handle is asked for something.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -47,6 +47,14 @@ pub enum Error {
     UnknownComponent {
         /// The name, as given.
         name: String,
+    },
+    /// A log file that is too old, or too much, cannot be deleted.
+    #[error("cannot delete the old log {}; give this user the right to write its folder", path.display())]
+    Retention {
+        /// The file, or the folder if that cannot be read.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
     },
     /// The operating system refused the writer's thread.
     #[error("cannot start the thread that writes the logs")]

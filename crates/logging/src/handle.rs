@@ -2,9 +2,16 @@
 
 use std::{fmt, sync::Arc, thread::JoinHandle, time::Duration};
 
+use chrono_tz::Tz;
 use log::LevelFilter;
 
-use crate::{Builder, Error, Options, Statistics, panics, shared::Shared, sink::Logger};
+use crate::{
+    Builder, Error, Options, Statistics,
+    file::{Calendar, archive::Archive},
+    panics,
+    shared::Shared,
+    sink::Logger,
+};
 
 /// Running logging. Hold it as long as lines are to be written: its drop writes what waits, and ends the writer.
 ///
@@ -16,6 +23,8 @@ pub struct Logging {
     pub(crate) writer: Option<JoinHandle<()>>,
     pub(crate) drain: Duration,
     pub(crate) logger: Arc<Logger>,
+    pub(crate) archive: Archive,
+    pub(crate) zone: Tz,
     /// Whether this is the logger of the process, whose level the façade knows.
     pub(crate) is_installed: bool,
 }
@@ -39,6 +48,22 @@ impl Logging {
     pub fn reopen(&self) -> bool {
         // Each time the writer works, it looks whether every file still stands under its name.
         self.flush()
+    }
+
+    /// Deletes the dated files that [`Options::retention_days`] and [`Options::retention_bytes`] let go, now and on this thread.
+    ///
+    /// The writer does so by itself, at the start, each day, and after each file that is set aside; but what it cannot delete it
+    /// only counts and says on standard error. This is for a program that wants to know, or keeps house at times of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Retention`] with the first file that cannot be deleted, or the folder if it cannot be read; the others are gone.
+    pub fn apply_retention(&self) -> Result<(), Error> {
+        let today = Calendar::new(self.zone).day(self.shared.now());
+        match self.archive.prune(today).into_iter().next() {
+            Some((path, source)) => Err(Error::Retention { path, source }),
+            None => Ok(()),
+        }
     }
 
     /// Changes what is logged of a component, from the next line on; `trading_automation` is all lines of no component.

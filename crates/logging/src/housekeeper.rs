@@ -1,7 +1,6 @@
 //! What happens to files once they are set aside: they are compressed, and deleted when they are too old or too much.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -14,8 +13,7 @@ use std::{
 use chrono::NaiveDate;
 
 use crate::{
-    file::archive::{self, Failure, Retention},
-    options::Options,
+    file::archive::{Archive, Failure},
     shared::Shared,
 };
 
@@ -26,9 +24,7 @@ const END_WAIT: Duration = Duration::from_secs(1);
 /// Keeps the folder in order. Deleting is done at once, compressing on a thread of its own, because lines cannot wait for it.
 pub(crate) struct Housekeeper {
     shared: Arc<Shared>,
-    folder: PathBuf,
-    names: Vec<String>,
-    retention: Retention,
+    archive: Archive,
     gzip: bool,
     /// Disconnected when the thread has ended.
     working: Option<Receiver<()>>,
@@ -38,17 +34,8 @@ pub(crate) struct Housekeeper {
 }
 
 impl Housekeeper {
-    pub(crate) fn new(shared: Arc<Shared>, folder: PathBuf, options: &Options) -> Self {
-        Self {
-            names: shared.format.components.slots().map(str::to_owned).collect(),
-            shared,
-            folder,
-            retention: Retention { days: options.retention_days, bytes: options.retention_bytes },
-            gzip: options.gzip,
-            working: None,
-            stop: Arc::default(),
-            next: None,
-        }
+    pub(crate) fn new(shared: Arc<Shared>, archive: Archive, gzip: bool) -> Self {
+        Self { shared, archive, gzip, working: None, stop: Arc::default(), next: None }
     }
 
     /// Keeps house, now or as soon as it can be done.
@@ -65,22 +52,21 @@ impl Housekeeper {
         }
         self.working = None;
         let Some(today) = self.next.take() else { return };
-        let Self { folder, names, retention, .. } = self;
         if !self.gzip {
-            tell(&self.shared, archive::prune(folder, names, today, *retention));
+            tell(&self.shared, self.archive.prune(today));
             return;
         }
-        let (folder, names, retention) = (folder.clone(), names.clone(), *retention);
+        let archive = self.archive.clone();
         let (shared, stop) = (Arc::clone(&self.shared), Arc::clone(&self.stop));
         let (ended, working) = channel();
         let work = move || {
             let _ended = ended;
-            tell(&shared, archive::compress(&folder, &names, &stop));
-            tell(&shared, archive::prune(&folder, &names, today, retention));
+            tell(&shared, archive.compress(&stop));
+            tell(&shared, archive.prune(today));
         };
         match thread::Builder::new().name("log-archiver".into()).spawn(work) {
             Ok(_detached) => self.working = Some(working),
-            Err(error) => tell(&self.shared, vec![(self.folder.clone(), error)]),
+            Err(error) => tell(&self.shared, vec![(self.archive.folder().to_owned(), error)]),
         }
     }
 

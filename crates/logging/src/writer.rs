@@ -14,7 +14,7 @@ use log::{Level, Record};
 use crate::{
     component::MAIN,
     console::{Console, Shown},
-    file::{Calendar, LogFile},
+    file::{Calendar, LogFile, archive::Archive},
     housekeeper::Housekeeper,
     line::Lines,
     options::Options,
@@ -49,6 +49,7 @@ impl Writer {
     pub(crate) fn new(
         shared: Arc<Shared>,
         folder: &Path,
+        archive: Archive,
         options: &Options,
         console: Option<Box<dyn Write + Send>>,
     ) -> Self {
@@ -60,7 +61,7 @@ impl Writer {
             console: None,
             console_wait: options.console_wait,
             calendar: Calendar::new(options.zone),
-            housekeeper: Housekeeper::new(Arc::clone(&shared), folder.to_owned(), options),
+            housekeeper: Housekeeper::new(Arc::clone(&shared), archive, options.gzip),
             kept: None,
             unreported: 0,
             not_shown: 0,

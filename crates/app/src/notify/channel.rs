@@ -33,7 +33,7 @@ pub(super) fn channels(settings: &Settings) -> Vec<Box<dyn Channel>> {
         channels.push(Box::new(email));
     }
     if channels.is_empty() {
-        channels.push(Box::new(Log));
+        channels.push(Box::<Log>::default());
     }
     channels
 }
@@ -71,8 +71,19 @@ pub(super) fn body(told: &Told, environment: &str) -> serde_json::Value {
 }
 
 /// Where nobody else is to be told.
-#[derive(Debug)]
-struct Log;
+#[derive(Debug, Default)]
+struct Log {
+    has_said_why: bool,
+}
+
+impl Log {
+    fn line(&mut self, told: &Told) -> String {
+        let first = !std::mem::replace(&mut self.has_said_why, true);
+        let why = if first { "nobody is told, since neither a webhook nor e-mail is set: " } else { "" };
+        let notification = &told.notification;
+        format!("{why}{} is {}: {}", notification.subject, notification.status, notification.message)
+    }
+}
 
 impl Channel for Log {
     fn name(&self) -> &'static str {
@@ -84,10 +95,7 @@ impl Channel for Log {
         let (subject, status, previous) =
             (notification.subject.as_str(), notification.status.as_str(), told.previous.as_str());
         // Whoever noticed it has warned of it already.
-        log::info!(
-            subject, status, previous, changes = told.changes;
-            "nobody is told, since no webhook is set: {subject} is {status}: {}", notification.message
-        );
+        log::info!(subject, status, previous, changes = told.changes; "{}", self.line(told));
         Ok(())
     }
 }
@@ -104,6 +112,14 @@ pub(super) fn told() -> Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_said_once_why_nobody_is_told() {
+        let mut log = Log::default();
+        let line = "database is unhealthy: does not answer";
+        assert_eq!(log.line(&told()), format!("nobody is told, since neither a webhook nor e-mail is set: {line}"));
+        assert_eq!(log.line(&told()), line);
+    }
 
     #[test]
     fn the_message_is_for_people_and_for_programs() {

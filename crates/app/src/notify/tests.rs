@@ -29,10 +29,14 @@ impl Channel for Letterbox {
 }
 
 fn letterbox(takes: bool) -> (Notifier, Arc<AtomicBool>, Receiver<String>) {
+    let (letterbox, takes, seen) = alone(takes);
+    (Notifier::start_with(vec![letterbox], &Metrics::default()).expect("starts"), takes, seen)
+}
+
+fn alone(takes: bool) -> (Box<dyn Channel>, Arc<AtomicBool>, Receiver<String>) {
     let (tried, seen) = mpsc::channel();
     let takes = Arc::new(AtomicBool::new(takes));
-    let letterbox = Letterbox { takes: Arc::clone(&takes), tried };
-    (Notifier::start_with(vec![Box::new(letterbox)], Metrics::default()).expect("starts"), takes, seen)
+    (Box::new(Letterbox { takes: Arc::clone(&takes), tried }), takes, seen)
 }
 
 fn bad(subject: &str) -> Notification {
@@ -58,6 +62,19 @@ fn nobody_waits_for_who_does_not_take_it() {
     notifier.notify(bad("b"));
     assert!(notifier.shutdown(LONG), "the pause ended");
     assert_eq!(tried.iter().collect::<Vec<_>>(), [""; 0], "and no other is tried after one that failed");
+}
+
+#[test]
+fn a_channel_that_does_not_take_it_delays_no_other() {
+    let ((stuck, _, tried), (open, _, told)) = (alone(false), alone(true));
+    let notifier = Notifier::start_with(vec![stuck, open], &Metrics::default()).expect("starts");
+    for subject in ["a", "b"] {
+        notifier.notify(bad(subject));
+        assert_eq!(told.recv_timeout(LONG).as_deref(), Ok(subject));
+    }
+    assert_eq!(tried.recv_timeout(LONG).as_deref(), Ok("a"));
+    assert!(notifier.shutdown(LONG));
+    assert_eq!(tried.iter().collect::<Vec<_>>(), [""; 0], "it was at the first until the end");
 }
 
 #[test]

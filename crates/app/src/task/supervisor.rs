@@ -28,6 +28,9 @@ const FAILURES_MAX: u32 = 3;
 /// How long a wait goes on without a look at the clock, which may have been set.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// Of what is due sooner it is not said when: it would be past before the check looks again.
+const SOON: Duration = Duration::from_secs(60);
+
 /// How long dropping waits for the tasks.
 const DROP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -154,7 +157,7 @@ impl Shared {
     }
 
     fn outcome(&self) -> Outcome {
-        let hangs = self.hangs_for();
+        let (hangs, now) = (self.hangs_for(), Now::read());
         let state = self.state();
         let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
         let failures = match state.doing {
@@ -165,7 +168,8 @@ impl Shared {
         let outcome = match (hangs, failures, state.doing) {
             (Some(silence), ..) => Outcome::unhealthy(format!("hangs: no sign of life for {} s", silence.as_secs())),
             (None, 0, Doing::Working { .. }) => Outcome::healthy("works"),
-            (None, 0, Doing::Waiting(due)) => Outcome::healthy(format!("is due at {}", time(due.told(Now::read())))),
+            (None, 0, Doing::Waiting(due)) if due.left(now) < SOON => Outcome::healthy("is due within a minute"),
+            (None, 0, Doing::Waiting(due)) => Outcome::healthy(format!("is due at {}", time(due.told(now)))),
             (None, ..) => {
                 let failure = Failure { error: state.error.clone(), failures, pause: Duration::ZERO };
                 Outcome::new(failure.status(), failure.to_string())

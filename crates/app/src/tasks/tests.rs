@@ -3,6 +3,7 @@
 use std::fs;
 
 use tempfile::TempDir;
+use trading_logging::Options;
 use trading_monitoring::Metrics;
 use trading_storage::Observer as _;
 
@@ -24,7 +25,7 @@ impl Stage {
         let settings = Settings::loader().root(folder.path()).environment(variables).load().expect("loads");
         let app = App::builder(settings).without_logging().start().expect("starts");
         let commits = Arc::new(StorageObserver::new(&Metrics::default()));
-        let tasks = all(app.settings(), app.database(), Arc::clone(&commits));
+        let tasks = all(app.settings(), app.database(), Arc::clone(&commits), None);
         Self { folder, app, commits, tasks }
     }
 
@@ -50,7 +51,7 @@ impl Stage {
 fn each_is_a_component_of_the_app() {
     let stage = Stage::new();
     let names: Vec<_> = stage.tasks.iter().map(|task| task.name().to_owned()).collect();
-    assert_eq!(names, ["agents", "anchoring", "checkpoint", "backup", "backup_proof"]);
+    assert_eq!(names, ["agents", "anchoring", "checkpoint", "retention", "backup", "backup_proof"]);
     let components = stage.app.health().report().components;
     for name in names {
         assert!(components.iter().any(|component| component.name == name), "{name}");
@@ -86,21 +87,65 @@ fn a_checkpoint_waits_until_nobody_writes() {
 #[test]
 fn a_backup_is_made_and_proven_and_is_missed_no_more() {
     let mut stage = Stage::new();
-    assert_eq!(stage.backup_first(), Some(MISSED_BACKUP), "there never was one");
+    assert_eq!(stage.backup_first(), Some(AFTER_START), "there never was one");
     stage.work("backup").expect("is well");
     let [backup] = stage.backups().try_into().expect("one");
     assert!(backup.is_proven());
     assert_eq!(stage.backup_first(), None);
     // That of another record counts for nothing.
     let other = Stage::new();
-    assert_eq!(super::backup(stage.app.settings(), other.app.database()).first(), Some(MISSED_BACKUP));
+    assert_eq!(super::backup(stage.app.settings(), other.app.database()).first(), Some(AFTER_START));
+}
+
+#[test]
+fn what_is_kept_no_longer_goes_and_what_cannot_go_is_a_failure() {
+    let mut stage = Stage::new();
+    let logs = stage.folder.path().join("logs");
+    let (logging, _logger) = Logging::builder(Options::at(&logs)).build().expect("starts");
+    assert!(logging.flush());
+    let logging = Arc::new(logging);
+    let (settings, database) = (stage.app.settings(), stage.app.database());
+    stage.tasks = all(settings, database, Arc::clone(&stage.commits), Some(Arc::downgrade(&logging)));
+    for _ in 0..5 {
+        stage.work("backup").expect("is well");
+    }
+    // As old as nothing is kept, by what its manifest says.
+    let old = |backup: Backup| {
+        let manifest = backup.path.join("manifest.json");
+        let text = fs::read_to_string(&manifest).expect("is read");
+        let time = backup.created_at.format("%Y-%m-%dT%H:%M:%S").to_string();
+        assert!(text.contains(&time), "{text}");
+        fs::write(&manifest, text.replace(&time, "2020-01-02T03:04:05")).expect("is written");
+    };
+    stage.backups().into_iter().for_each(old);
+    let day = |days| (Utc::now() - TimeDelta::days(days)).date_naive();
+    let log = |days| logs.join(format!("api.{}.log", day(days)));
+    for days in [1, 1000] {
+        fs::write(log(days), "a line\n").expect("is written");
+    }
+    stage.work("retention").expect("is well");
+    assert_eq!((stage.backups().len(), log(1).exists(), log(1000).exists()), (3, true, false));
+
+    fs::write(log(1000), "a line\n").expect("is written");
+    let backups = stage.app.settings().backup.path.full();
+    fs::remove_dir_all(&backups).expect("is removed");
+    fs::write(&backups, "a file where the folder was").expect("is written");
+    let error = stage.work("retention").expect_err("the backups cannot be listed");
+    assert!(error.to_string().starts_with("cannot list the backups in "), "{error}");
+    assert!(!log(1000).exists(), "which keeps the logs from nothing");
 }
 
 #[test]
 fn the_newest_backup_is_read_again() {
     let mut stage = Stage::new();
     let error = stage.work("backup_proof").expect_err("there is none");
-    assert!(error.to_string().starts_with("there is no backup in "), "{error}");
+    assert!(error.to_string().starts_with("there is no backup of this record in "), "{error}");
+    // That of another record proves nothing of this one.
+    let other = Stage::new();
+    let folder = stage.app.settings().backup.path.full();
+    other.app.database().backup(&BackupOptions::to(folder), |_| {}).expect("is made");
+    stage.work("backup_proof").expect_err("there is none of its own");
+    fs::remove_dir_all(&stage.backups()[0].path).expect("is removed");
     stage.work("backup").expect("is well");
     stage.work("backup_proof").expect("is well");
     let [backup] = stage.backups().try_into().expect("one");

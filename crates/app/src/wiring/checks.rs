@@ -9,10 +9,18 @@ use trading_monitoring::{Check, Endpoint, LogSink, Metrics, Outcome, System, Usa
 use trading_storage::{Backup, Database, Error, Sizes};
 
 use super::LogCounters;
-use crate::{Handles, recovery::Recovery, task::Tasks};
+use crate::{
+    Handles,
+    recovery::Recovery,
+    start_checks::{folder_of, free_bytes},
+    task::Tasks,
+};
 
 /// How often it is asked if the record still takes writes: `/ready` says no within this time of a commit that was not confirmed.
 pub(crate) const WRITES: Duration = Duration::from_millis(250);
+
+/// With less room than this the next commit, or the fold of the write-ahead log, is refused. Arbitrary; a commit of a hundred trades takes less.
+const ROOM_MIN: u64 = 1 << 20;
 
 /// A busy machine is none to worry about; one that is busy all the time is.
 const BUSY: UsageLimits = UsageLimits { degraded_percent: 98.0, unhealthy_percent: f64::INFINITY };
@@ -80,13 +88,20 @@ fn database_check(database: Database, metrics: Metrics) -> Check {
 }
 
 fn writes_check(database: Database, recovery: Recovery) -> Check {
+    let folder = folder_of(database.path());
     let look = move || {
         let stopped = database.is_stopped();
         recovery.saw(stopped);
-        if stopped {
-            Outcome::unhealthy("no more writes are taken, since a commit was not confirmed; it is opened anew")
-        } else {
-            Outcome::healthy("writes are taken")
+        let full = free_bytes(&folder).filter(|free| *free < ROOM_MIN);
+        match (stopped, full) {
+            (true, _) => {
+                Outcome::unhealthy("no more writes are taken, since a commit was not confirmed; it is opened anew")
+            }
+            (false, Some(free)) => {
+                let why = format!("the disk is full: {} KiB are left at {}", free >> 10, folder.display());
+                Outcome::unhealthy(why).detail("free_bytes", free)
+            }
+            (false, None) => Outcome::healthy("writes are taken"),
         }
     };
     Check::new("database_writes", look).every(WRITES).critical(true)
@@ -123,10 +138,8 @@ fn backup_check(folder: PathBuf, database: &Database, metrics: Metrics) -> Resul
         .describe("backup_newest_timestamp_seconds", "When the newest proven backup was made; 0 while there is none.");
     // There from the start: who has none at all is to be seen as well.
     metrics.gauge("backup_newest_timestamp_seconds", &[]).set(0.0);
-    let ours = move |backup: &Backup| backup.manifest.as_ref().is_ok_and(|m| m.contents.instance_id == instance_id);
     Ok(Check::backup_age(BACKUP_AGE_MAX, since, move || {
-        let newest = Backup::list(&folder)?.into_iter().find(|backup| backup.is_proven() && ours(backup));
-        let created_at = newest.map(|backup| backup.created_at);
+        let created_at = Backup::newest_proven(&folder, &instance_id)?.map(|backup| backup.created_at);
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53")]
         let at = created_at.map_or(0.0, |at| at.timestamp() as f64);
         metrics.gauge("backup_newest_timestamp_seconds", &[]).set(at);

@@ -23,7 +23,12 @@ fn refused(folder: &TempDir, variables: &[(&str, &str)], code: i32, expected: &s
 fn a_malformed_env_file() {
     let folder = project();
     write(folder.path(), ".env", "LOG_LEVEL=INFO\nALPACA_SECRET_KEY hunter2\n");
-    refused(&folder, &[], 2, "error: …/.env:2: expected NAME=value, and there is no `=`; way out: correct that line");
+    refused(
+        &folder,
+        &[],
+        2,
+        "error: the configuration has 1 fault: .env: must be NAME=value; found no `=`, from .env:2; correct that line",
+    );
 }
 
 #[test]
@@ -184,11 +189,13 @@ fn a_usage_that_is_wrong() {
     }
 }
 
+/// A name that means something to SQL, to HTML, to a terminal and to JSON.
+pub(crate) const NAME: &str = "Robert'); DROP TABLE trades;-- <script>alert(1)</script> \u{202e}\\u0000";
+
 #[test]
 fn names_from_outside_are_refused_or_kept_byte_for_byte() {
     let folder = project();
-    let name = "Robert'); DROP TABLE trades;-- <script>alert(1)</script> \u{202e}\\u0000";
-    let agents = serde_json::json!({ "agents": [{ "id": "a", "name": name, "type": "technical" }] });
+    let agents = serde_json::json!({ "agents": [{ "id": "a", "name": NAME, "type": "technical" }] });
     write(folder.path(), "config/agents.json", &agents.to_string());
     let running = Running::start(folder.path(), &[]);
     let long = format!("/health/{}", "x".repeat(300));
@@ -199,7 +206,7 @@ fn names_from_outside_are_refused_or_kept_byte_for_byte() {
     }
     assert_eq!(running.get(&format!("/health/{}", "x".repeat(3_000))).0, 414);
     let panels = running.json("/panels");
-    assert_eq!(panels["panels"][0]["parts"][0]["rows"][0][1], name);
+    assert_eq!(panels["panels"][0]["parts"][0]["rows"][0][1], NAME);
     assert_eq!(running.json("/ready")["ready"], true);
     assert_eq!(running.stop(Signal::TERM).0, Some(0));
     for id in ["../a", "/etc/passwd", "a'; DROP TABLE agents", &"x".repeat(300)] {
@@ -208,7 +215,7 @@ fn names_from_outside_are_refused_or_kept_byte_for_byte() {
     }
     let listed = run(folder.path(), &[], &["agents", "list", "--json"]);
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
-    assert_eq!((&listed[0]["name"], listed[0]["record"].is_null()), (&name.into(), false));
+    assert_eq!((&listed[0]["name"], listed[0]["record"].is_null()), (&NAME.into(), false));
 }
 
 #[test]

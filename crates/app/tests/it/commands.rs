@@ -75,13 +75,15 @@ fn explain_says_where_a_setting_comes_from_and_shows_no_secret() {
         assert!(!text(&output.stdout).contains("canary") && !text(&output.stderr).contains("canary"));
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     };
-    let level = "logging.level = WARNING\n  from      variable LOG_LEVEL\n  default   INFO\n  \
-                 must be   one of ERROR, WARNING, INFO, DEBUG, TRACE\n  meaning   How much is logged.\n";
+    let level = "logging.level = WARNING\n  from      variable LOG_LEVEL\n  variable  LOG_LEVEL\n  default   INFO\n  \
+                 must be   one of ERROR, WARNING, INFO, DEBUG, TRACE\n  meaning   How much is logged. The earlier system's CRITICAL means ERROR.\n";
     assert_eq!(explain(&["LOG_LEVEL"]), (Some(0), level.to_owned(), String::new()));
     let (code, key, _) = explain(&["api.quiver.key"]);
     assert_eq!((code, key.lines().next()), (Some(0), Some("api.quiver.key = [redacted]")));
     let (code, all, _) = explain(&[]);
     assert!(code == Some(0) && all.contains("level = \"WARNING\" # variable LOG_LEVEL\n"), "{all}");
+    let (code, section, _) = explain(&["api.quiver"]);
+    assert!(code == Some(0) && section.starts_with("[api.quiver]\n") && !section.contains("[api.alpaca]"), "{section}");
     let (code, _, error) = explain(&["loging.level"]);
     assert_eq!((code, error.contains("logging.level")), (Some(2), true), "{error}");
 }

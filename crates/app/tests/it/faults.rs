@@ -26,7 +26,7 @@ pub(crate) fn recorder(root: &Path, mode: &str) -> Command {
     command
 }
 
-fn pid(child: &Child) -> Pid {
+pub(crate) fn pid(child: &Child) -> Pid {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id")
 }
 
@@ -60,7 +60,7 @@ fn database(root: &Path) -> PathBuf {
 }
 
 /// How many of what was said to be recorded is not; the record itself must be whole.
-fn missing(root: &Path, said: &[u64]) -> usize {
+pub(crate) fn missing(root: &Path, said: &[u64]) -> usize {
     let database = Database::open(&Options::at(database(root))).expect("opens");
     database.verify(|_, _| {}).expect("is whole");
     let is_missing = |number: &&u64| {
@@ -170,7 +170,7 @@ fn change_agents(root: &Path, running: &Running, id: &str) {
 
 /// Asks until it is so, which a failing test should not do for ever.
 #[track_caller]
-fn until(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !is_so() {
         assert!(Instant::now() < deadline, "it never is");
@@ -202,7 +202,7 @@ fn a_commit_that_the_disk_does_not_confirm_is_told_and_resolved() {
     for line in [
         "nothing is written before the record is opened anew",
         "the record was opened anew: what it has now is what happened",
-        "\"message\":\"a task that had failed is well again\"",
+        "\"logger\":\"trading_app::task\",\"message\":\"a task that had failed is well again\"",
     ] {
         assert!(log.contains(line), "{line} in {log}");
     }

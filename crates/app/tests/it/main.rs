@@ -3,8 +3,11 @@
 mod answers;
 mod bad_input;
 mod commands;
+mod confined;
 mod embedding;
 mod faults;
+mod full_disk;
+mod hostile;
 mod operations;
 mod operators;
 mod pages;
@@ -89,7 +92,11 @@ struct Running {
 impl Running {
     /// Starts it on a free port and waits until it says that it runs.
     fn start(root: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut command = trading(root, variables);
+        Self::of(trading(root, variables))
+    }
+
+    /// As [`start`](Self::start), by this command.
+    fn of(mut command: Command) -> Self {
         command.env("MONITORING__PORT", "0").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));

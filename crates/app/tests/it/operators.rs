@@ -49,7 +49,9 @@ fn agents_are_listed_shown_and_validated() {
     assert_eq!(json(root, &["agents", "show", "nancy_pelosi"])["politicians"][0], "Nancy Pelosi");
     let error = fails(root, &["agents", "show", "nobody"], 2);
     assert!(
-        error.starts_with("error: there is no agent nobody in config/agents.json; way out: name one of "),
+        error.starts_with(
+            "error: there is no agent nobody in config/agents.json, or in the record; way out: name one of "
+        ),
         "{error}"
     );
 
@@ -59,6 +61,25 @@ fn agents_are_listed_shown_and_validated() {
     assert!(error.contains("agents[0].id: must be 1 to 64 of a-z, 0-9, _ and -"), "{error}");
     let error = fails(root, &["agents", "validate", "none.json"], 2);
     assert!(error.contains("trading.agents_path: must name a file that exists; found \"…/none.json\""), "{error}");
+}
+
+#[test]
+fn agents_that_only_the_record_knows_are_marked() {
+    let folder = project();
+    let root = folder.path();
+    well(root, &["init-db", "--sample-data"]);
+    write(root, "config/agents.json", r#"{"agents": [{"id": "new", "name": "New", "type": "technical"}]}"#);
+    let listed = well(root, &["agents", "list"]);
+    assert_eq!(listed.lines().count(), 7, "{listed}");
+    let line = |id: &str| listed.lines().find(|line| line.starts_with(id)).expect("is listed").to_owned();
+    assert!(line("new ").contains("  yes                 "), "{listed}");
+    assert!(line("nancy_pelosi ").contains("  no, not in the file         10  "), "{listed}");
+    let agents = json(root, &["agents", "list"]);
+    let in_file: Vec<_> = agents.as_array().expect("a list").iter().map(|agent| agent["in_file"] == true).collect();
+    assert_eq!(in_file, [true, false, false, false, false, false]);
+    let shown = well(root, &["agents", "show", "nancy_pelosi"]);
+    assert!(shown.contains("\nenabled            no, not in the file\npositions          10\n"), "{shown}");
+    assert_eq!(json(root, &["agents", "show", "nancy_pelosi"])["record"]["positions"], 10);
 }
 
 #[test]
@@ -74,6 +95,7 @@ fn a_backup_is_made_listed_verified_and_restored() {
     );
     let made = json(root, &["backup", "create"]);
     assert_eq!((&made["proven"], &made["trades"]), (&true.into(), &400.into()), "{made}");
+    assert!(made["created_at"].as_str().is_some_and(|time| time.ends_with('Z')), "{made}");
     let name = made["name"].as_str().expect("a name");
     let listed = well(root, &["backup", "list"]);
     assert!(listed.lines().nth(1).is_some_and(|line| line.starts_with(name) && line.ends_with("  yes")), "{listed}");
@@ -148,6 +170,10 @@ fn an_edited_record_is_found() {
     assert!(verbose.contains("\n  way out: keep the file as it is"), "{verbose}");
 }
 
+fn json_path(path: &Path) -> Value {
+    path.to_str().expect("a text").into()
+}
+
 #[test]
 fn errors_are_json_where_that_is_asked_for() {
     let folder = project();
@@ -159,7 +185,13 @@ fn errors_are_json_where_that_is_asked_for() {
     let good = json(folder.path(), &["check-config"]).to_string();
     assert!(good.contains("\"environment\":\"development\""), "{good}");
     assert_eq!(json(folder.path(), &["explain", "LOG_LEVEL"])["value"], "INFO");
-    assert_eq!(json(folder.path(), &["init-db"])["done"], "created");
+    let made = json(folder.path(), &["init-db"]);
+    assert_eq!(made["done"], "created");
+    let path = folder.path().join("data/trading_automation.db");
+    assert_eq!(
+        (&made["database"], &json(folder.path(), &["verify"])["database"]),
+        (&json_path(&path), &json_path(&path))
+    );
 }
 
 #[test]
@@ -172,10 +204,16 @@ fn the_earlier_database_is_imported_once() {
     let first = well(root, &["import", "old.db"]);
     assert!(first.starts_with("                  READ  ADDED  UPDATED  UNCHANGED  KEPT  REFUSED\n"), "{first}");
     assert!(first.contains("\ntrades               1      1        0          0     0        0\n"), "{first}");
+    assert!(first.contains("\nthe sums agree: 1 trade of 0.2103 shares, 0 positions worth 0"), "{first}");
     let again = fails(root, &["import", "old.db"], 2);
-    assert!(again.contains("has 1 trades already. Import into it?; way out: say --yes"), "{again}");
+    assert!(again.contains("has 1 trade already. Import into it?; way out: say --yes"), "{again}");
     let again = json(root, &["import", "--yes", "old.db"]);
     assert_eq!((&again["changed"], &again["trades"]["unchanged"]), (&false.into(), &1.into()), "{again}");
+    assert_eq!(
+        (&again["sums"]["quantity"], &again["sums"]["trades_of"]["nancy_pelosi"]),
+        (&"0.2103".into(), &1.into())
+    );
+    assert_eq!(again["agents_registered"], Value::Array(Vec::new()));
     well(root, &["init-db", "--sample-data", "--path", "sample.db"]);
     let error = fails(root, &["--set", "database.path=sample.db", "import", "--yes", "old.db"], 1);
     assert_eq!(
@@ -215,8 +253,11 @@ fn nothing_changes_the_record_of_a_running_instance() {
     let made = json(root, &["backup", "create"]);
     assert_eq!((&made["proven"], &made["trades"]), (&true.into(), &400.into()));
     assert_eq!(json(root, &["backup", "list"]).as_array().map(Vec::len), Some(1));
-    let error = fails(root, &["restore", "--yes", made["path"].as_str().expect("a path")], 1);
-    assert!(error.contains("is in use by process "), "{error}");
+    // Nor is anybody asked first.
+    for arguments in [&["restore", "--yes", made["path"].as_str().expect("a path")][..], &["restore"]] {
+        let error = fails(root, arguments, 1);
+        assert!(error.contains("is in use by process "), "{error}");
+    }
     assert_eq!(running.stop(Signal::TERM).0, Some(0));
 }
 

@@ -3,6 +3,11 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -11,7 +16,7 @@ use serde_json::Value;
 use trading_app::{
     App,
     config::Settings,
-    monitoring::{Pages, Part, Reply},
+    monitoring::{Check, Outcome, Pages, Part, Reply},
 };
 
 use crate::{Running, project, run, text};
@@ -145,6 +150,28 @@ fn a_prefix_that_the_app_has_is_refused() {
     let folder = project();
     let settings =
         Settings::loader().root(folder.path()).environment([("MONITORING__PORT", "0")]).load().expect("loads");
-    let error = App::builder(settings).without_logging().pages(Pages::new("/overview")).start().expect_err("is taken");
+    // A check that has begun is waited for until it has let go of what it had.
+    let (_open, never) = mpsc::channel();
+    let gone = Arc::new(AtomicBool::new(false));
+    let slow = SlowToGo { never: Mutex::new(never), gone: Arc::clone(&gone) };
+    let probe = move || Outcome::healthy(format!("{:?}", &slow));
+    let builder = App::builder(settings).without_logging().check(Check::new("holder", probe));
+    let error = builder.pages(Pages::new("/overview")).start().expect_err("is taken");
     assert!(error.to_string().contains("each prefix is given once"), "{error}");
+    assert!(gone.load(Ordering::SeqCst));
+}
+
+/// Takes its time to be dropped.
+#[derive(Debug)]
+struct SlowToGo {
+    never: Mutex<mpsc::Receiver<()>>,
+    gone: Arc<AtomicBool>,
+}
+
+impl Drop for SlowToGo {
+    fn drop(&mut self) {
+        let never = self.never.lock().expect("nobody panics");
+        never.recv_timeout(Duration::from_millis(200)).expect_err("nothing is ever sent");
+        self.gone.store(true, Ordering::SeqCst);
+    }
 }

@@ -94,7 +94,7 @@ fn what_alerts_ask_for_is_there_from_the_start() {
     ] {
         assert!(metrics.contains(&format!("\n{series}\n")), "{series} in {metrics}");
     }
-    for task in ["agents", "anchoring", "checkpoint", "backup", "backup_proof", "recovery"] {
+    for task in ["agents", "anchoring", "checkpoint", "backup", "backup_proof", "retention", "recovery"] {
         assert!(metrics.contains(&format!("\ntask_failures_total{{task=\"{task}\"}} 0\n")), "{task} in {metrics}");
     }
 }

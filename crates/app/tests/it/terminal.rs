@@ -48,6 +48,9 @@ fn a_bar_is_for_people_alone() {
     bar("backup verify", "reading the backup");
     bar("verify", "walking the chain");
     bar("restore --yes", "reading the backup");
+    assert_eq!(run(root, &[], &["init-db", "--path", "other.db"]).status.code(), Some(0));
+    crate::earlier_database(&root.join("earlier.db"));
+    bar("--set database.path=other.db import earlier.db", "importing");
     // Another test has it that nothing is said to a pipe; and neither is it with JSON.
     let (code, shown) = shown(root, &[], "backup create --json", "");
     assert_eq!(code, Some(0), "{shown}");

@@ -5,7 +5,8 @@ use std::{ffi::OsString, path::Path, rc::Rc};
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
 use crate::{
-    Error, Fault, dotenv,
+    Error, Fault,
+    dotenv::{self, Malformed},
     section::{FILE, Keys},
     sources::{self, Entry, Refused},
 };
@@ -33,8 +34,8 @@ impl Variable {
     }
 }
 
-/// The variables of the nearest `.env`.
-pub(super) fn from_dotenv(folder: &Path, root: &Path) -> Result<Vec<Variable>, Error> {
+/// The variables of the nearest `.env`. A line that is none is a fault, and the others are read.
+pub(super) fn from_dotenv(folder: &Path, root: &Path, faults: &mut Vec<Fault>) -> Result<Vec<Variable>, Error> {
     let path = sources::dotenv(folder, root);
     let Some(text) = sources::read(&path)?.map(Zeroizing::new) else { return Ok(Vec::new()) };
     let shown: Rc<str> = path.strip_prefix(root).unwrap_or(&path).display().to_string().into();
@@ -43,7 +44,15 @@ pub(super) fn from_dotenv(folder: &Path, root: &Path) -> Result<Vec<Variable>, E
         text: line.value.into(),
         line: Some((Rc::clone(&shown), line.number)),
     };
-    Ok(dotenv::parse(&text, &path)?.into_iter().map(variable).collect())
+    let (lines, malformed) = dotenv::parse(&text);
+    faults.extend(malformed.into_iter().map(|Malformed { number, reason }| Fault {
+        key: shown.to_string(),
+        rule: format!("must {}", reason.rule),
+        found: reason.found.to_owned(),
+        source: format!("{shown}:{number}"),
+        hint: reason.hint.to_owned(),
+    }));
+    Ok(lines.into_iter().map(variable).collect())
 }
 
 /// The variables of the process.

@@ -51,7 +51,7 @@ section! {
     pub struct Logging in "logging" {
         /// The folder of the log files. A relative path starts at the project root.
         path: ProjectPath = "logs", variable "LOG_PATH";
-        /// How much is logged.
+        /// How much is logged. The earlier system's CRITICAL means ERROR.
         level: Level = "INFO", variable "LOG_LEVEL";
         /// Other levels for some components, such as `api=DEBUG, quiver=WARNING`; all that is of none is `trading_automation`.
         levels: Levels = "";

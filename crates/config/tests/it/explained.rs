@@ -21,6 +21,7 @@ fn an_explanation_names_the_winner_and_those_it_shadows() {
          not from  variable DATABASE_PATH: env.db\n  \
          not from  .env:2 DATABASE_PATH: dotenv.db\n  \
          not from  config/development.toml:3: toml.db\n  \
+         variable  DATABASE_PATH\n  \
          default   data/trading_automation.db\n  \
          must be   a path, written out: `~` is not expanded, and a NUL is part of none\n  \
          meaning   The SQLite file. A relative path starts at the project root."
@@ -28,7 +29,7 @@ fn an_explanation_names_the_winner_and_those_it_shadows() {
     assert_eq!(settings.explain("DATABASE_PATH").expect("a variable"), explanation);
     assert_eq!(
         settings.explain("notifications.smtp_password").expect("a key").to_string(),
-        "notifications.smtp_password = (not set)\n  from      default\n  default   (not set)\n  must be   a text that is not \
+        "notifications.smtp_password = (not set)\n  from      default\n  variable  SMTP_PASSWORD\n  default   (not set)\n  must be   a text that is not \
          empty\n  meaning   The password of that account."
     );
     assert_eq!(
@@ -43,7 +44,7 @@ fn the_environment_is_explained_too() {
     let settings = loader(folder.path(), &[("ENVIRONMENT", "")]).set("environment", "development").load();
     assert_eq!(
         settings.expect("loads").explain("ENVIRONMENT").expect("a key").to_string(),
-        "environment = development\n  from      override environment\n  not from  .env:1 ENVIRONMENT: test\n  default   \
+        "environment = development\n  from      override environment\n  not from  .env:1 ENVIRONMENT: test\n  variable  ENVIRONMENT\n  default   \
          development\n  must be   development, test or production\n  meaning   What the process is run for. It chooses the \
          TOML file, and so stands in none."
     );
@@ -80,6 +81,24 @@ fn the_whole_is_toml_that_can_be_loaded_again() {
     fs::write(folder.path().join("config/development.toml"), &text).expect("is written");
     let again = loader(folder.path(), &[("SMTP_PASSWORD", "canary")]).load().expect("loads");
     assert_eq!(again.effective().to_json(), settings.effective().to_json());
+}
+
+#[test]
+fn one_section_is_shown_with_those_within_it() {
+    let folder = project(&[("config/agents.json", ONE_AGENT)]);
+    let settings = loader(folder.path(), &[("ALPACA_API_KEY", "canary")]).load().expect("loads");
+    let effective = settings.effective();
+    let section = |name| effective.section(name).map(|section| section.to_toml());
+    let database = "\n[database]\npath = \"data/trading_automation.db\" # default\nreaders = 4 # default\nbusy_timeout = \"5s\" # default\n";
+    assert_eq!(section("database").as_deref(), Some(database));
+    let api = effective.section("api").expect("is one").to_json();
+    let names = |json: &serde_json::Value| json.as_object().expect("is one").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&api), ["api"]);
+    assert_eq!(api["api"]["alpaca"]["key"], "[redacted]");
+    assert!(!api["api"]["timeout"].is_null(), "{api}");
+    let alpaca = effective.section("api.alpaca").expect("is one").to_json();
+    assert_eq!((names(&alpaca["api"]), &alpaca["api"]["alpaca"]), (vec!["alpaca".to_owned()], &api["api"]["alpaca"]));
+    assert_eq!((section("ap"), section(""), section("api."), section("database.path")), (None, None, None, None));
 }
 
 #[test]

@@ -106,11 +106,14 @@ fn files_that_are_none_are_refused_by_name() {
 
 #[test]
 fn malformed_files_are_refused_with_the_line_and_without_a_secret() {
-    let folder = project(&[(".env", "A=1\nALPACA_SECRET_KEY=\"hunter2\n")]);
+    // All lines, and what is wrong elsewhere.
+    let folder = project(&[(".env", "A=1\nALPACA_SECRET_KEY=\"hunter2\nALPACA_API_KEY hunter2\nLOG_LEVEL=loud")]);
     let error = loader(folder.path(), &[]).load().expect_err("malformed").to_string();
-    assert!(
-        error.ends_with(".env:2: the quote that begins here is not closed; put the closing quote behind the value"),
-        "{error}"
+    assert_eq!(
+        error,
+        "the configuration has 3 faults\n  .env: must be NAME=value; found no `=`, from .env:3; correct that line\n  .env: must end with \
+         the quote that it begins with; found no second one, from .env:2; put the closing quote behind the value\n  logging.level: must \
+         be one of ERROR, WARNING, INFO, DEBUG, TRACE; found \"loud\", from .env:4 LOG_LEVEL; for example LOG_LEVEL=INFO"
     );
 
     let folder = project(&[("config/development.toml", "[api.alpaca]\n\nsecret_key = \"hunter2\n")]);

@@ -11,6 +11,8 @@ use std::{
 use chrono::{Days, NaiveDate};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
+use crate::options::Options;
+
 /// The files that one day can have of one name. Arbitrary; it ends a search.
 const FILES_A_DAY_MAX: u32 = 1_000_000;
 
@@ -20,11 +22,13 @@ const PIECE_BYTES: usize = 65_536;
 /// What failed, and how.
 pub(crate) type Failure = (PathBuf, io::Error);
 
-/// How long dated files stay.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Retention {
-    pub(crate) days: u32,
-    pub(crate) bytes: Option<u64>,
+/// The dated files of a folder with these names, and how long they stay.
+#[derive(Debug, Clone)]
+pub(crate) struct Archive {
+    folder: PathBuf,
+    names: Vec<String>,
+    days: u32,
+    bytes: Option<u64>,
 }
 
 /// A dated file, by its name.
@@ -62,51 +66,62 @@ pub(super) fn set_aside(folder: &Path, name: &str, active: &Path, day: NaiveDate
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Deletes the dated files of these names that are too old, by the date in their names, and then the oldest until all files
-/// of these names take no more than they may. What cannot be deleted is told, and does not keep the others.
-///
-/// The age is counted from the day after the newest dated file's at most: a clock that is far ahead for a moment would let
-/// nothing stay.
-pub(crate) fn prune(folder: &Path, names: &[String], today: NaiveDate, retention: Retention) -> Vec<Failure> {
-    let mut failures = Vec::new();
-    let mut files = list(folder, names, &mut failures);
-    // Those of the same age by name, so that the same ones go each time.
-    files.sort();
-    let next = files.last().and_then(|(newest, ..)| newest.day.succ_opt());
-    let oldest = next.map_or(today, |next| today.min(next)).checked_sub_days(Days::new(retention.days.into()));
-    let active = names.iter().filter_map(|name| fs::metadata(folder.join(format!("{name}.log"))).ok());
-    let active: u64 = active.map(|metadata| metadata.len()).sum();
-    let mut total = files.iter().map(|(.., bytes)| bytes).sum::<u64>().saturating_add(active);
-    for (dated, path, bytes) in files {
-        let is_old = oldest.is_some_and(|oldest| dated.day < oldest);
-        if is_old || (bytes > 0 && retention.bytes.is_some_and(|max| total > max)) {
-            match fs::remove_file(&path) {
-                Ok(()) => total = total.saturating_sub(bytes),
-                // Another process with the same folder was faster.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => failures.push((path, error)),
+impl Archive {
+    pub(crate) fn new(folder: PathBuf, names: Vec<String>, options: &Options) -> Self {
+        Self { folder, names, days: options.retention_days, bytes: options.retention_bytes }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Deletes what is too old, by the date in the name, and then the oldest until all files of these names take no more than
+    /// they may. What cannot be deleted is told, and does not keep the others.
+    ///
+    /// The age is counted from the day after the newest dated file's at most: a clock that is far ahead for a moment would let
+    /// nothing stay.
+    pub(crate) fn prune(&self, today: NaiveDate) -> Vec<Failure> {
+        let Self { folder, names, days, bytes } = self;
+        let mut failures = Vec::new();
+        let mut files = list(folder, names, &mut failures);
+        // Those of the same age by name, so that the same ones go each time.
+        files.sort();
+        let next = files.last().and_then(|(newest, ..)| newest.day.succ_opt());
+        let oldest = next.map_or(today, |next| today.min(next)).checked_sub_days(Days::new((*days).into()));
+        let active = names.iter().filter_map(|name| fs::metadata(folder.join(format!("{name}.log"))).ok());
+        let active: u64 = active.map(|metadata| metadata.len()).sum();
+        let mut total = files.iter().map(|(.., size)| size).sum::<u64>().saturating_add(active);
+        for (dated, path, size) in files {
+            let is_old = oldest.is_some_and(|oldest| dated.day < oldest);
+            if is_old || (size > 0 && bytes.is_some_and(|max| total > max)) {
+                match fs::remove_file(&path) {
+                    Ok(()) => total = total.saturating_sub(size),
+                    // Another process or thread with the same folder was faster.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => failures.push((path, error)),
+                }
             }
         }
+        failures
     }
-    failures
-}
 
-/// Compresses the dated files of these names that are not yet, until it is told to stop.
-pub(crate) fn compress(folder: &Path, names: &[String], stop: &AtomicBool) -> Vec<Failure> {
-    let mut failures = Vec::new();
-    let files = list(folder, names, &mut failures);
-    // An empty one is a name that the writer has just taken: what it renames to it now must not be deleted here.
-    for (_, path, _) in files.into_iter().filter(|(dated, _, bytes)| !dated.is_compressed && *bytes > 0) {
-        if stop.load(Relaxed) {
-            break;
+    /// Compresses what is not yet, until it is told to stop.
+    pub(crate) fn compress(&self, stop: &AtomicBool) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        let files = list(&self.folder, &self.names, &mut failures);
+        // An empty one is a name that the writer has just taken: what it renames to it now must not be deleted here.
+        for (_, path, _) in files.into_iter().filter(|(dated, _, bytes)| !dated.is_compressed && *bytes > 0) {
+            if stop.load(Relaxed) {
+                break;
+            }
+            match compress_one(&path, stop) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => failures.push((path, error)),
+                Ok(()) => {}
+            }
         }
-        match compress_one(&path, stop) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => failures.push((path, error)),
-            Ok(()) => {}
-        }
+        failures
     }
-    failures
 }
 
 /// The compressed file appears under its name when it is complete, and only then does the other go. So a death at any

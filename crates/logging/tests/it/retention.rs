@@ -60,6 +60,23 @@ fn retention_also_follows_the_days_while_running() {
 }
 
 #[test]
+fn retention_is_applied_when_the_handle_is_asked() {
+    let stage = Stage::new();
+    let (logging, _logger) = stage.start(Options { retention_days: 2, ..stage.options() });
+    assert!(logging.flush());
+    for file in ["api.2026-03-01.log", "api.2026-03-02.log", "api.2026-03-03.log"] {
+        stage.put(file, "x");
+    }
+    logging.apply_retention().expect("all of it goes");
+    let dated: Vec<String> = stage.files().into_iter().filter(|file| file.contains("2026")).collect();
+    assert_eq!(dated, ["api.2026-03-02.log", "api.2026-03-03.log"]);
+    fs::rename(stage.path(""), stage.path("").with_extension("gone")).unwrap();
+    fs::write(stage.path("").to_str().unwrap().trim_end_matches('/'), "a file where the folder was").unwrap();
+    let error = logging.apply_retention().expect_err("there is nothing to look through");
+    assert!(error.to_string().starts_with("cannot delete the old log "), "{error}");
+}
+
+#[test]
 fn a_retention_of_no_days_leaves_the_active_files() {
     let stage = Stage::new();
     stage.put("trading.2026-03-03.log", "x");

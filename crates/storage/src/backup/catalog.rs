@@ -75,12 +75,13 @@ impl Backup {
         self.manifest.as_ref().is_ok_and(|manifest| manifest.chain_verified)
     }
 
-    /// The newest proven backup of a folder, whichever database it is of; `None` if there is none.
+    /// The newest proven backup of this instance in a folder, which may hold those of others too; `None` if there is none.
     ///
     /// # Errors
     /// As [`list`](Self::list).
-    pub fn newest_proven(folder: impl AsRef<Path>) -> Result<Option<Self>, Error> {
-        Ok(Self::list(folder)?.into_iter().find(Self::is_proven))
+    pub fn newest_proven(folder: impl AsRef<Path>, instance_id: &str) -> Result<Option<Self>, Error> {
+        let counts = |backup: &Self| backup.is_proven() && backup.is_of(instance_id) == Some(true);
+        Ok(Self::list(folder)?.into_iter().find(counts))
     }
 
     /// How old it is at `now`; zero if its time is yet to come.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use trading_app::{Error, storage_options};
 use trading_config::Settings;
@@ -58,7 +58,7 @@ fn described(backup: &Backup, ours: Option<bool>) -> Value {
     json!({
         "name": name(&backup.path),
         "path": backup.path,
-        "created_at": backup.created_at.to_rfc3339(),
+        "created_at": backup.created_at.to_rfc3339_opts(SecondsFormat::Micros, true),
         "bytes": backup.size_bytes,
         "proven": backup.is_proven(),
         "ours": ours,
@@ -184,6 +184,8 @@ pub(crate) fn restore(sources: &SettingSources, arguments: &cli::Restore, output
     let is_foreign = Backup::instance_at(&database).is_some_and(|ours| backup.is_of(&ours) == Some(false));
     let whose = if is_foreign { ", which is of another instance," } else { "" };
     let question = format!("Put the backup of {time}{whose} in the place of {}?", database.display());
+    // What is refused needs no question.
+    Database::check_unused(&database)?;
     if database.exists() {
         confirm(&question, arguments.yes)?;
     }

@@ -74,12 +74,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  trading check-config\n  trading check-config --json           all faults as a list\n  trading check-config --set environment=production"
     )]
     CheckConfig,
-    /// Say where a setting comes from, what it may be and what it means; without a key, show all that hold
+    /// Say where a setting comes from, what it may be and what it means; without a key, show all that hold, or those of a section
     #[command(
-        after_help = "Examples:\n  trading explain LOG_LEVEL\n  trading explain database.path\n  trading explain"
+        after_help = "Examples:\n  trading explain LOG_LEVEL\n  trading explain database.path\n  trading explain database             all of that section, as TOML\n  trading explain"
     )]
     Explain {
-        /// A key such as database.path, or its variable, DATABASE_PATH
+        /// A key such as database.path, its variable, DATABASE_PATH, or a section, database
         key: Option<String>,
     },
     /// The agents: who is followed, and how they stand

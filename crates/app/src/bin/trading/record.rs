@@ -1,7 +1,9 @@
 //! `init-db`, `verify` and `import`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
-use trading_app::{Error, SampleData, open_record, storage_options};
+use trading_app::{Error, SampleData, counted, open_record, storage_options};
 use trading_storage::{
     Database, Error as StorageError, ImportCounts, ImportOptions, ImportReport, Origin, ReadOnlyDatabase,
 };
@@ -32,7 +34,7 @@ pub(crate) fn init_db(
             Origin::Current { version } => ("nothing", version),
         };
         let sample = report.sample.as_ref().map(|sample| sample.trades);
-        json!({ "database": report.path, "done": done, "schema_version": version, "trades": report.trades, "sample_trades": sample })
+        json!({ "database": settings.database.full_path(), "done": done, "schema_version": version, "trades": report.trades, "sample_trades": sample })
     })
 }
 
@@ -52,10 +54,10 @@ pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Fai
     let path = &record.path;
     let head = proven.head.hash_hex();
     let text = format!(
-        "{} is whole\n  {} trades, {} events\n  head of the chain: {} {head}",
+        "{} is whole\n  {}, {}\n  head of the chain: {} {head}",
         path.display(),
-        proven.trades,
-        proven.events,
+        counted(proven.trades, "trade"),
+        counted(proven.events, "event"),
         proven.head.sequence,
     );
     output.say(&text, || {
@@ -74,7 +76,11 @@ pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: 
     let trades = database.read(|r| r.counts())?.trades;
     // What cannot be read, or is refused, needs no question.
     if trades > 0 && arguments.file.exists() && database.read(|r| r.sample_seed())?.is_none() {
-        let question = format!("The record {} has {trades} trades already. Import into it?", database.path().display());
+        let question = format!(
+            "The record {} has {} already. Import into it?",
+            database.path().display(),
+            counted(trades, "trade")
+        );
         confirm(&question, arguments.yes)?;
     }
     let options = ImportOptions {
@@ -117,20 +123,27 @@ fn imported(report: &ImportReport) -> String {
     };
     let totals = &report.totals;
     note(format!(
-        "the sums agree: {} trades of {} shares, {} positions worth {}",
-        totals.trades, totals.quantity, totals.positions, totals.market_value
+        "the sums agree: {} of {} shares, {} worth {}",
+        counted(totals.trades, "trade"),
+        totals.quantity,
+        counted(totals.positions, "position"),
+        totals.market_value
     ));
     let kept: u64 = parts(report).iter().map(|(_, counts)| counts.kept).sum();
     if kept > 0 {
         note(format!(
-            "{kept} rows stayed as the record has them, which is newer; the sums are those of the database read"
+            "as the record has them, which is newer, stayed {}; the sums are those of the database read",
+            counted(kept, "row")
         ));
     }
     if report.values_rounded > 0 {
-        note(format!("{} values had more decimals than the record has and were rounded", report.values_rounded));
+        note(format!(
+            "with more decimals than the record has, and rounded: {}",
+            counted(report.values_rounded, "value")
+        ));
     }
     if report.times_ambiguous > 0 {
-        note(format!("{} times are there twice in their zone; the first was taken", report.times_ambiguous));
+        note(format!("twice in their zone, of which the first was taken: {}", counted(report.times_ambiguous, "time")));
     }
     for (what, left) in [("tables", &report.tables_left), ("columns", &report.columns_left)] {
         if !left.is_empty() {
@@ -153,9 +166,9 @@ fn complain_of(report: &ImportReport) {
 fn unwell(report: &ImportReport) -> Failure {
     let refused: u64 = parts(report).iter().map(|(_, counts)| counts.refused).sum();
     let more = report.faults.len().saturating_sub(FAULTS_LISTED) as u64 + report.faults_unlisted;
-    let more = if more > 0 { format!("; {more} more faults, --json lists them") } else { String::new() };
+    let more = if more > 0 { format!("; {}, --json lists them", counted(more, "more fault")) } else { String::new() };
     Failure::Unwell {
-        what: format!("{refused} rows were not brought over{more}"),
+        what: format!("not brought over: {}{more}", counted(refused, "row")),
         way_out: "correct them in a copy of that database, and import it with the same --name and --zone".to_owned(),
     }
 }
@@ -170,6 +183,20 @@ fn as_json(report: &ImportReport) -> Value {
         );
     }
     let fault = |fault: &trading_storage::ImportFault| json!({ "table": fault.table, "row": fault.row, "column": fault.column, "found": fault.found, "reason": fault.reason });
+    let totals = &report.totals;
+    value.insert(
+        "sums".into(),
+        json!({
+            "trades": totals.trades,
+            "trades_of": totals.trades_of.iter().map(|(id, trades)| (id.as_str(), trades)).collect::<BTreeMap<_, _>>(),
+            "quantity": totals.quantity.to_string(),
+            "value": totals.value.to_string(),
+            "positions": totals.positions,
+            "quantity_held": totals.quantity_held.to_string(),
+            "market_value": totals.market_value.to_string(),
+        }),
+    );
+    value.insert("agents_registered".into(), report.agents_registered.iter().map(|id| id.as_str()).collect());
     value.insert("changed".into(), report.has_changed().into());
     value.insert("values_rounded".into(), report.values_rounded.into());
     value.insert("times_ambiguous".into(), report.times_ambiguous.into());

@@ -35,10 +35,10 @@ fn described(app: &App) -> Value {
         "broker": settings.api.alpaca.base_url.to_string(),
         "agents": settings.agents().list().len(),
         "agents_enabled": settings.enabled_agents().count(),
-        "database": record.path,
+        "database": settings.database.full_path(),
         "trades": record.trades,
         "unresolved": record.unresolved,
         "recovered_bytes": record.recovered_bytes,
-        "logs": settings.logging.path.as_written(),
+        "logs": settings.logging.path.full(),
     })
 }

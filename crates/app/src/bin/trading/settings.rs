@@ -31,10 +31,11 @@ pub(crate) fn check(sources: &SettingSources, output: Output) -> Result<(), Fail
 
 pub(crate) fn explain(sources: &SettingSources, key: Option<&str>, output: Output) -> Result<(), Failure> {
     let settings = sources.load_without_agents()?;
-    let Some(key) = key else {
-        let effective = settings.effective();
-        return output.say(&effective.to_toml(), || effective.to_json());
-    };
+    let all = settings.effective();
+    if let Some(effective) = key.map_or(Some(all), |key| all.section(key)) {
+        return output.say(&effective.to_toml().trim_start(), || effective.to_json());
+    }
+    let key = key.unwrap_or_default();
     let explanation = settings.explain(key)?;
     output.say(&explanation, || {
         let key = explanation.key;

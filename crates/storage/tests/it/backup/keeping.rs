@@ -118,11 +118,13 @@ fn backups_go_by_age_but_the_newest_three_proven_ones_stay() {
     // Nor does one whose chain nobody walked; it goes by its age alone.
     let not_walked = backup_of(&db, &place, 10, now());
     change_manifest(&not_walked.path, &[NOT_WALKED]);
-    assert_eq!(Backup::newest_proven(&place).expect("is listed").expect("is there").path, made[1].path);
+    let newest = |folder: &Path, instance_id: &str| Backup::newest_proven(folder, instance_id).expect("is listed");
+    assert_eq!(newest(&place, db.instance_id()).expect("is there").path, made[1].path);
+    assert_eq!(newest(&place, with_trades(1).1.instance_id()), None, "they are not of that one");
     assert_eq!(prune(10), Vec::<std::path::PathBuf>::new());
     assert_eq!(prune(0), [not_walked.path]);
     assert_eq!(names(&place).len(), 4);
-    assert_eq!(Backup::newest_proven(folder.path().join("none")).expect("is listed"), None);
+    assert_eq!(newest(&folder.path().join("none"), db.instance_id()), None);
 }
 
 #[test]
