@@ -109,12 +109,7 @@ impl LogCounters {
     }
 
     fn add(&self, counts: [u64; 4]) {
-        let names = [
-            "log_bytes_total",
-            "log_write_errors_total",
-            "log_panics_total",
-            "log_lines_not_shown_total",
-        ];
+        let names = ["log_bytes_total", "log_write_errors_total", "log_panics_total", "log_lines_not_shown_total"];
         for (name, count) in names.into_iter().zip(counts) {
             self.metrics.counter(name, &[]).increment(count);
         }
