@@ -103,6 +103,8 @@ impl AsyncRead for Socket {
     }
 }
 
+// Without vectored writes, so that hyper puts head and body into one piece: most answers are small, and `writev` costs more
+// than copying them.
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if let Some(answer) = self.completed(bytes) {
@@ -113,23 +115,6 @@ impl AsyncWrite for Socket {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.note(&written);
         written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if let [only] = slices {
-            return self.poll_write(cx, only);
-        }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.note(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
