@@ -8,12 +8,14 @@
 use std::{
     fs,
     hint::black_box,
+    io::{self, Write},
     path::Path,
+    sync::mpsc::{Sender, channel},
     thread,
     time::{Duration, Instant},
 };
 
-use log::{Level, LevelFilter, Log, kv};
+use log::{Level, LevelFilter, Log, Metadata, Record, kv};
 use serde_json::{Map, Value};
 use tracing_subscriber::fmt::format::FmtSpan;
 use trading_logging::{Logging, Options};
@@ -24,8 +26,9 @@ const BURSTS: usize = 101;
 /// Lines that are timed until they are in the file.
 const SUSTAINED: u32 = 300_000;
 const SUSTAINED_ROUNDS: usize = 5;
-/// Calls that are filtered out.
-const FILTERED: u32 = 1_000_000;
+/// Calls that are filtered out, in each round.
+const FILTERED: u32 = 100_000;
+const FILTERED_ROUNDS: usize = 101;
 
 /// Logs `calls` lines and tells the time of the calls, and the time until all were written.
 type Way = fn(&Path, u32) -> (Duration, Duration);
@@ -45,14 +48,7 @@ fn main() {
     println!("until it is written, ns a line ({SUSTAINED_ROUNDS} rounds of {SUSTAINED}):");
     report(&ways, folder.path(), SUSTAINED_ROUNDS, SUSTAINED, |(_, written)| written);
 
-    let (logging, logger) = Logging::builder(Options::at(folder.path().join("filtered"))).build().expect("starts");
-    log::set_max_level(LevelFilter::Debug);
-    println!("filtered out, ns a call:");
-    println!("  by the level of all      {:6.1}", filtered(&*logger));
-    logging.set_level("api", LevelFilter::Debug).expect("is a component");
-    println!("  by the level of its own  {:6.1}", filtered(&*logger));
-    log::set_max_level(LevelFilter::Info);
-    println!("  by the facade            {:6.1}", filtered(&*logger));
+    report_filtered(&folder.path().join("filtered"));
 }
 
 fn report(
@@ -116,8 +112,33 @@ fn ours(folder: &Path, calls: u32, level: Level, target: &str) -> (Duration, Dur
     (called, written)
 }
 
+/// Tells when it has got its first lines; there is no flush to wait for.
+struct Counted {
+    file: fs::File,
+    left: u32,
+    done: Sender<()>,
+}
+
+impl Write for Counted {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(line)?;
+        self.left = self.left.wrapping_sub(1);
+        if self.left == 0 {
+            // Where nothing is warmed up, nobody waits.
+            self.done.send(()).unwrap_or_default();
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 fn tracing(folder: &Path, calls: u32) -> (Duration, Duration) {
     let file = fs::File::create(folder.join("tracing.log")).expect("is made");
+    let (done, warm) = channel();
+    let file = Counted { file, left: calls, done };
     let (writer, guard) = tracing_appender::non_blocking::NonBlockingBuilder::default().lossy(false).finish(file);
     let subscriber = tracing_subscriber::fmt()
         .json()
@@ -135,8 +156,9 @@ fn tracing(folder: &Path, calls: u32) -> (Duration, Duration) {
             }
         };
         warm_up(calls, &call);
-        // There is no flush to wait for.
-        thread::sleep(Duration::from_millis(if calls == BURST { 20 } else { 0 }));
+        if calls == BURST {
+            warm.recv().expect("all are written");
+        }
         let started = Instant::now();
         call();
         let called = started.elapsed();
@@ -194,10 +216,64 @@ fn fern(folder: &Path, calls: u32) -> (Duration, Duration) {
     (called, written)
 }
 
-fn filtered(logger: &dyn Log) -> f64 {
-    let started = Instant::now();
-    for quantity in 0..FILTERED {
-        log::debug!(logger: logger, target: "trading", agent_id = "pelosi", ticker = "NVDA", quantity, price = 912.25; "not wanted {}", black_box(quantity));
+/// Wants nothing, as ours does here: what a call costs then is the façade's.
+struct Nobody;
+
+impl Log for Nobody {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
     }
+
+    fn log(&self, record: &Record<'_>) {
+        black_box(record);
+    }
+
+    fn flush(&self) {}
+}
+
+fn report_filtered(folder: &Path) {
+    let start = |name| Logging::builder(Options::at(folder.join(name))).build().expect("starts");
+    let ((_all, by_all), (own, by_own)) = (start("all"), start("own"));
+    own.set_level("api", LevelFilter::Debug).expect("is a component");
+    let loggers: [(&str, &dyn Log); 3] = [
+        ("a logger that wants nothing (the façade's part)", &Nobody),
+        ("ours, by the level of all", &*by_all),
+        ("ours, while another component logs that level", &*by_own),
+    ];
+    println!(
+        "filtered out, ns a call with four fields, with none, and `log_enabled!` ({FILTERED_ROUNDS} rounds of {FILTERED}):"
+    );
+    log::set_max_level(LevelFilter::Debug);
+    let mut figures = [(); 3].map(|()| [(); 3].map(|()| Vec::new()));
+    for _ in 0..FILTERED_ROUNDS {
+        for ((_, logger), figures) in loggers.iter().zip(&mut figures) {
+            for (figures, call) in figures.iter_mut().zip([with_fields, without_fields, enabled]) {
+                figures.push(filtered(*logger, call));
+            }
+        }
+    }
+    for ((name, _), figures) in loggers.iter().zip(figures) {
+        let [with, without, asked] = figures.map(median);
+        println!("  {name:<50} {with:6.1} {without:6.1} {asked:6.1}");
+    }
+    log::set_max_level(LevelFilter::Info);
+    println!("  {:<50} {:6.1}", "by the façade's level", filtered(&*by_own, with_fields));
+}
+
+fn filtered(logger: &dyn Log, call: fn(&dyn Log, u32)) -> f64 {
+    let started = Instant::now();
+    (0..FILTERED).for_each(|index| call(logger, black_box(index)));
     started.elapsed().as_secs_f64() * 1e9 / f64::from(FILTERED)
+}
+
+fn with_fields(logger: &dyn Log, quantity: u32) {
+    log::debug!(logger: logger, target: "trading", agent_id = "pelosi", ticker = "NVDA", quantity, price = 912.25; "not wanted {quantity}");
+}
+
+fn without_fields(logger: &dyn Log, quantity: u32) {
+    log::debug!(logger: logger, target: "trading", "not wanted {quantity}");
+}
+
+fn enabled(logger: &dyn Log, _: u32) {
+    black_box(log::log_enabled!(logger: logger, target: "trading", Level::Debug));
 }

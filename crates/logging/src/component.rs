@@ -1,11 +1,17 @@
 //! Which component a line belongs to, and so which file beside the main one, and which level holds for it.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    array,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
-use log::{Level, LevelFilter, Record, kv::Key};
+use log::{
+    Level, LevelFilter, Metadata, Record,
+    kv::{Key, Value},
+};
 
 use crate::{Error, Options};
 
@@ -25,6 +31,9 @@ pub(crate) struct Components {
     /// The least and the most of these: most lines need no more.
     lowest: AtomicUsize,
     highest: AtomicUsize,
+    /// The most that is logged of any target whose first byte ends with these five bits, which tell letters apart. It settles
+    /// nearly all lines that are filtered out, for a third of the time that looking for the component takes.
+    by_first_byte: [AtomicUsize; 32],
     /// Held while a level is set: two at once could leave what neither of them wants as the most.
     setting: Mutex<()>,
 }
@@ -50,6 +59,7 @@ impl Components {
             levels: names.iter().map(|_| ()).chain([()]).map(|()| number(options.level).into()).collect(),
             lowest: number(options.level).into(),
             highest: number(options.level).into(),
+            by_first_byte: array::from_fn(|_| number(options.level).into()),
             setting: Mutex::default(),
             names,
         };
@@ -76,7 +86,6 @@ impl Components {
 
     /// The component of a target: `trading` and `trading::orders` are of `trading`, `trading_app::run` is not.
     pub(crate) fn of_target(&self, target: &str) -> Option<usize> {
-        // The first letter alone tells most of them apart, for a tenth of the time: lines that are filtered out come here.
         let first = target.as_bytes().first();
         self.names.iter().position(|name| {
             name.as_bytes().first() == first
@@ -84,14 +93,13 @@ impl Components {
         })
     }
 
-    /// The component of a record, by its field or else by its target.
-    pub(crate) fn of_record(&self, record: &Record<'_>) -> Option<usize> {
-        let field = record.key_values().get(Key::from_str("component"));
-        let named = field.and_then(|value| match value.to_borrowed_str() {
+    /// The component that the value of a field names. Apart, because few records have one, and what all do is shorter then.
+    #[inline(never)]
+    fn of_value(&self, value: &Value<'_>) -> Option<usize> {
+        match value.to_borrowed_str() {
             Some(name) => self.named(name),
             None => self.named(&value.to_string()),
-        });
-        named.or_else(|| self.of_target(record.target()))
+        }
     }
 
     /// Whether a line may never be dropped.
@@ -104,12 +112,36 @@ impl Components {
         component.is_some() && component == self.kept
     }
 
-    /// Whether a line of this level is logged; its component is looked for only if it matters.
-    pub(crate) fn wants(&self, level: Level, component: impl FnOnce() -> Option<usize>) -> bool {
-        let level = level as usize;
+    /// Whether a line is logged, by its target alone.
+    pub(crate) fn wants(&self, metadata: &Metadata<'_>) -> bool {
+        let level = metadata.level() as usize;
+        level <= self.lowest.load(Relaxed) || self.wants_of_target(level, metadata.target())
+    }
+
+    /// Whether a record is logged, by its field or else by its target.
+    pub(crate) fn wants_record(&self, record: &Record<'_>) -> bool {
+        let level = record.level() as usize;
         level <= self.lowest.load(Relaxed)
             || (level <= self.highest.load(Relaxed)
-                && self.levels.get(self.slot(component())).is_some_and(|limit| level <= limit.load(Relaxed)))
+                && match record.key_values().get(Key::from_str("component")).and_then(|value| self.of_value(&value)) {
+                    Some(component) => self.wants_of(level, Some(component)),
+                    None => self.wants_of_target(level, record.target()),
+                })
+    }
+
+    #[inline]
+    fn wants_of_target(&self, level: usize, target: &str) -> bool {
+        let most = self.by_first_byte.get(first_bits(target));
+        most.is_some_and(|most| level <= most.load(Relaxed)) && self.wants_of_component(level, target)
+    }
+
+    #[inline(never)]
+    fn wants_of_component(&self, level: usize, target: &str) -> bool {
+        self.wants_of(level, self.of_target(target))
+    }
+
+    fn wants_of(&self, level: usize, component: Option<usize>) -> bool {
+        self.levels.get(self.slot(component)).is_some_and(|limit| level <= limit.load(Relaxed))
     }
 
     /// The most detailed level that any component logs.
@@ -134,12 +166,26 @@ impl Components {
         };
         let _setting = self.setting.lock().unwrap_or_else(PoisonError::into_inner);
         of_name.store(number(level), Relaxed);
-        let numbers = || self.levels.iter().map(|level| level.load(Relaxed));
-        self.lowest.store(numbers().min().unwrap_or(0), Relaxed);
-        self.highest.store(numbers().max().unwrap_or(0), Relaxed);
+        self.sum_up();
         tell(self.highest());
         Ok(())
     }
+
+    fn sum_up(&self) {
+        let levels = || self.levels.iter().map(|level| level.load(Relaxed));
+        let of_no_component = levels().next_back().unwrap_or(0);
+        // Each is stored once: a line that is wanted before and after must be wanted meanwhile.
+        for (bits, most) in self.by_first_byte.iter().enumerate() {
+            let named = self.names.iter().zip(levels()).filter(|(name, _)| first_bits(name) == bits);
+            most.store(named.fold(of_no_component, |most, (_, level)| most.max(level)), Relaxed);
+        }
+        self.lowest.store(levels().min().unwrap_or(0), Relaxed);
+        self.highest.store(levels().max().unwrap_or(0), Relaxed);
+    }
+}
+
+fn first_bits(target: &str) -> usize {
+    usize::from(target.as_bytes().first().copied().unwrap_or(0) & 31)
 }
 
 fn number(level: LevelFilter) -> usize {

@@ -216,7 +216,7 @@ impl LogFile {
 
     /// Opens the file, unless the one that is open still stands under its name.
     fn ensure_open(&mut self) -> io::Result<()> {
-        if self.file.is_some() && !self.has_gone() {
+        if self.file.is_some() && self.stands() {
             return Ok(());
         }
         self.file = None;
@@ -252,11 +252,19 @@ impl LogFile {
         OpenOptions::new().read(true).append(true).create(true).open(&self.path)
     }
 
-    /// Whether the name stands for nothing or for another file. If that cannot be told, the open file is good enough.
-    fn has_gone(&self) -> bool {
+    /// Whether the open file still stands under its name; if that cannot be told, it is good enough. Its length is looked at
+    /// again, because others may have emptied it.
+    fn stands(&mut self) -> bool {
         match fs::metadata(&self.path) {
-            Ok(metadata) => identity(&metadata) != self.identity,
-            Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+            Ok(metadata) if identity(&metadata) == self.identity => {
+                self.bytes = metadata.len();
+                if self.bytes == 0 && self.pending.is_empty() {
+                    self.day = None;
+                }
+                true
+            }
+            Ok(_) => false,
+            Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
         }
     }
 }

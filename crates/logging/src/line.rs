@@ -3,6 +3,7 @@
 mod error_fields;
 mod escape;
 mod json;
+mod names;
 mod text;
 mod timestamp;
 mod value;
@@ -41,6 +42,8 @@ pub(crate) struct Lines {
     second: timestamp::Second,
     /// The thread's name as it stands in each line of it.
     thread: String,
+    /// The names of the fields.
+    names: names::Names,
 }
 
 impl Lines {

@@ -24,13 +24,11 @@ pub(crate) struct Logger {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let components = &self.shared.format.components;
-        components.wants(metadata.level(), || components.of_target(metadata.target()))
+        self.shared.format.components.wants(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        let components = &self.shared.format.components;
-        if components.wants(record.level(), || components.of_record(record)) {
+        if self.shared.format.components.wants_record(record) {
             self.routes.log(record);
         }
     }

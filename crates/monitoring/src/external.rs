@@ -1,7 +1,7 @@
 //! Checks of services elsewhere, over HTTPS.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -82,7 +82,8 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Check {
-    /// A check of a service elsewhere: healthy when it answers 2xx in time; unhealthy at once when it refuses the key (401, 403); degraded while
+    /// A check of a service elsewhere: healthy when it answers 2xx in time; unhealthy at once when it refuses the key (401, 403), or its certificate is
+    /// not valid for its name and vouched for by an authority that browsers trust; degraded while
     /// it says "too many requests" (429), and not asked before its time but then; degraded when it fails, and unhealthy when it goes
     /// on to. Redirects are not followed. Every 5 min.
     ///
@@ -151,26 +152,26 @@ impl Probe {
                 let took = u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX);
                 outcome.detail("http_status", answer.status).detail("took_ms", took)
             }
-            Err(error) => self.failed(error),
+            Err(error) if is_mistrusted(&error) => Outcome::unhealthy(format!("it is not trusted: {error}")),
+            Err(error) => self.failed(error.to_string()),
         }
     }
 
-    fn ask(&self) -> Result<Answer, String> {
+    fn ask(&self) -> Result<Answer, ureq::Error> {
         let start = Instant::now();
         let mut request = self.agent.get(&self.endpoint.url);
         for (name, value) in &self.endpoint.headers {
             request = request.header(*name, value.expose_secret());
         }
-        let mut answer = request.call().map_err(|error| error.to_string())?;
+        let mut answer = request.call()?;
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
         let come_back_after = RateHeaders::read(header, SystemTime::now()).come_back_after();
         let status = answer.status().as_u16();
         let mut body = None;
         if self.endpoint.tells_clock && status == 200 {
-            let mut text = String::new();
-            let read = answer.body_mut().as_reader().take(BODY_MAX).read_to_string(&mut text);
-            read.map_err(|error| error.to_string())?;
-            body = serde_json::from_str(&text).ok();
+            let mut bytes = Vec::new();
+            answer.body_mut().as_reader().take(BODY_MAX).read_to_end(&mut bytes)?;
+            body = serde_json::from_slice(&bytes).ok();
         }
         Ok(Answer { status, come_back_after, took: start.elapsed(), body })
     }
@@ -223,6 +224,15 @@ impl Probe {
         let open = answer.body.as_ref().and_then(|body| body.get("is_open")).and_then(Value::as_bool);
         let outcome = outcome.detail("clock_skew_ms", skew).detail("market_is_open", open);
         outcome.detail("next_open", text("next_open"))
+    }
+}
+
+/// Whether it has no certificate that we trust, or speaks no TLS at all: to ask again changes neither, and no key was sent.
+fn is_mistrusted(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Io(error) => error.kind() == io::ErrorKind::InvalidData,
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
+        _ => false,
     }
 }
 

@@ -77,13 +77,13 @@ impl LogCounters {
         metrics.describe("log_lines_total", "Lines that were logged, by component and level.");
         metrics.describe("log_bytes_total", "Bytes that were written to the main log file.");
         metrics.describe("log_lines_dropped_total", "Lines that reached no log file, by component and level.");
-        metrics.describe("log_lines_folded_total", "Lines that were told of by another one, since they were the same.");
+        metrics.describe("log_lines_folded_total", "Lines that another one stands for, by component and level.");
         metrics.describe("log_write_errors_total", "Attempts to write, rename or remove a log file that failed.");
         metrics.describe("log_panics_total", "Panics that were logged.");
         metrics.describe("log_lines_not_shown_total", "Lines that the console was too slow for; the files have them.");
         let counters = Self { metrics: metrics.clone(), counted: Statistics::default() };
         // A series that is there from the start shows its first event as an increase.
-        counters.add([0; 5]);
+        counters.add([0; 4]);
         counters
     }
 
@@ -91,31 +91,25 @@ impl LogCounters {
         let before = std::mem::replace(&mut self.counted, now.clone());
         self.add([
             now.bytes_written.saturating_sub(before.bytes_written),
-            now.lines_folded.saturating_sub(before.lines_folded),
             now.write_errors.saturating_sub(before.write_errors),
             now.panics.saturating_sub(before.panics),
             now.lines_not_shown.saturating_sub(before.lines_not_shown),
         ]);
-        for (at, Tally { component, level, lines, dropped, .. }) in now.tallies.iter().enumerate() {
+        for (at, Tally { component, level, lines, dropped, folded, .. }) in now.tallies.iter().enumerate() {
             // They come in the same order each time.
-            let (lines_before, dropped_before) =
-                before.tallies.get(at).map_or((0, 0), |tally| (tally.lines, tally.dropped));
+            let [lines_before, dropped_before, folded_before] =
+                before.tallies.get(at).map_or([0; 3], |tally| [tally.lines, tally.dropped, tally.folded]);
             let labels = [("component", component.as_str()), ("level", level.as_str())];
             let add =
                 |name, total: u64, before| self.metrics.counter(name, &labels).increment(total.saturating_sub(before));
             add("log_lines_total", *lines, lines_before);
             add("log_lines_dropped_total", *dropped, dropped_before);
+            add("log_lines_folded_total", *folded, folded_before);
         }
     }
 
-    fn add(&self, counts: [u64; 5]) {
-        let names = [
-            "log_bytes_total",
-            "log_lines_folded_total",
-            "log_write_errors_total",
-            "log_panics_total",
-            "log_lines_not_shown_total",
-        ];
+    fn add(&self, counts: [u64; 4]) {
+        let names = ["log_bytes_total", "log_write_errors_total", "log_panics_total", "log_lines_not_shown_total"];
         for (name, count) in names.into_iter().zip(counts) {
             self.metrics.counter(name, &[]).increment(count);
         }

@@ -113,7 +113,7 @@ fn the_log_is_a_component_with_metrics() {
         "log_bytes_total",
         "log_write_errors_total 0",
         "log_panics_total 0",
-        "log_lines_folded_total 0",
+        "log_lines_folded_total{component=\"api\",level=\"INFO\"} 0",
         "log_lines_not_shown_total 0",
     ] {
         assert!(metrics.contains(&format!("\n{name}")), "{name} in {metrics}");

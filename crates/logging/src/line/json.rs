@@ -1,23 +1,23 @@
 //! The line of the files: one JSON object, its fixed names first, then the fields in the order they came.
 
-use std::thread;
+use std::{fmt, thread};
 
 use log::{
     Record,
     kv::{self, Key, Value, VisitSource},
 };
 
-use super::{Format, LINE_BYTES_MAX, Lines, Time, hide, timestamp::Second, value};
+use super::{Format, LINE_BYTES_MAX, Lines, Time, hide, names::Names, timestamp::Second, value};
 use crate::{
     correlation,
     redaction::{REDACTED, Values},
 };
 
-/// The names that a field cannot have; it is written as `field_NAME` then.
+/// The names that no field has: one that comes with them gets another.
 const FIXED: [&str; 10] =
     ["timestamp", "level", "logger", "message", "module", "file", "line", "thread", "fields_omitted", "repeated"];
 
-/// The name that a field cannot have where the scope has it.
+/// The name that no field has where the scope has it.
 const CORRELATION_ID: &str = "correlation_id";
 
 /// The lengths to which values are cut, tried in turn until the line fits.
@@ -51,11 +51,13 @@ pub(super) fn write(
     let mut named = None;
     for (index, &value_bytes_max) in VALUE_BYTES_MAX.iter().enumerate() {
         lines.json.clear();
+        lines.names.clear();
         let is_last = index + 1 == VALUE_BYTES_MAX.len();
         let mut attempt = Attempt {
             format,
             hidden,
             out: &mut lines.json,
+            names: &mut lines.names,
             value_bytes_max,
             is_last,
             overflows: false,
@@ -83,6 +85,7 @@ struct Attempt<'a> {
     /// What must not be seen, if the line shows some of it.
     hidden: Option<&'a Values>,
     out: &'a mut String,
+    names: &'a mut Names,
     value_bytes_max: usize,
     /// In the last attempt, a field that does not fit is left out and counted.
     is_last: bool,
@@ -137,7 +140,7 @@ impl Attempt<'_> {
     }
 
     fn field(&mut self, name: &str, value: &Value<'_>) {
-        self.key(name);
+        let is_first = self.key(name);
         if self.format.secret_fields.contains(name) {
             self.out.push_str(REDACTED);
             return;
@@ -148,7 +151,7 @@ impl Attempt<'_> {
         if error.is_some() {
             self.format.secret_fields.hide_assigned(self.out, before);
         }
-        if name == "component" {
+        if is_first && name == "component" {
             let written = self.out.get(before..).unwrap_or_default();
             self.named = self.format.components.named(written.trim_matches('"'));
         }
@@ -169,17 +172,42 @@ impl Attempt<'_> {
         }
     }
 
-    fn key(&mut self, name: &str) {
+    /// Appends the name of a field, which no other has, and tells whether it is the one that it came with.
+    fn key(&mut self, name: &str) -> bool {
         self.out.push(',');
-        let before = self.out.len();
+        let start = self.out.len();
         let is_fixed = FIXED.contains(&name) || (self.is_correlated && name == CORRELATION_ID);
-        if is_fixed {
-            value::write_text(self.out, self.value_bytes_max, format_args!("field_{name}"));
-        } else {
+        let is_first = !is_fixed && {
             value::write_str(self.out, self.value_bytes_max, name);
+            self.is_new(start)
+        };
+        if !is_first {
+            self.other_key(name, start);
         }
-        hide(self.hidden, self.out, before);
         self.out.push(':');
+        is_first
+    }
+
+    /// Appends `field_NAME`, or where that is taken too, `field_N_NAME`, in which N is the field's place.
+    fn other_key(&mut self, name: &str, start: usize) {
+        let mut place = self.names.count() + 1;
+        let mut is_new = self.try_key(start, format_args!("field_{name}"));
+        // Who is out for it may have taken that as well, but not all there are.
+        while !is_new {
+            is_new = self.try_key(start, format_args!("field_{place}_{name}"));
+            place += 1;
+        }
+    }
+
+    fn try_key(&mut self, start: usize, name: fmt::Arguments<'_>) -> bool {
+        self.out.truncate(start);
+        value::write_text(self.out, self.value_bytes_max, name);
+        self.is_new(start)
+    }
+
+    fn is_new(&mut self, start: usize) -> bool {
+        hide(self.hidden, self.out, start);
+        self.names.add(self.out, start)
     }
 
     fn end(&mut self) {
@@ -217,6 +245,7 @@ impl<'kvs> VisitSource<'kvs> for Attempt<'_> {
                 return Err(kv::Error::msg("the line is full"));
             }
             self.out.truncate(before);
+            self.names.forget_from(before);
             self.omitted += 1;
         }
         Ok(())

@@ -84,6 +84,42 @@ fn who_asks_beforehand_is_answered_by_the_target() {
 }
 
 #[test]
+fn whatever_the_levels_each_target_has_that_of_its_component() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(stage.options());
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let names = ["agents", "api", "trading", "performance", "trading_automation"];
+    let of_none = "trading_automation";
+    let targets = [
+        ("agents", "agents"),
+        ("agents::copy", "agents"),
+        ("agent", of_none),
+        ("agentsx", of_none),
+        ("api", "api"),
+        ("a", of_none),
+        ("trading::", "trading"),
+        ("trading:x", of_none),
+        ("trading_automation", of_none),
+        ("zebra", of_none),
+        ("", of_none),
+        ("\0", of_none),
+        ("ñ", of_none),
+    ];
+    for _ in 0..200 {
+        let name = names[random.usize(..names.len())];
+        logging.set_level(name, LevelFilter::iter().nth(random.usize(..6)).unwrap()).unwrap();
+        let levels = logging.levels();
+        for ((target, component), level) in targets.iter().flat_map(|of| Level::iter().map(move |level| (of, level))) {
+            let limit = levels.iter().find(|(name, _)| name == component).unwrap().1;
+            let metadata = Metadata::builder().level(level).target(target).build();
+            assert_eq!(logger.enabled(&metadata), level <= limit, "{target:?} at {level} with {levels:?}");
+        }
+    }
+}
+
+#[test]
 fn a_later_group_brings_its_own_component() {
     let stage = Stage::new();
     let mut options = stage.options();

@@ -94,6 +94,51 @@ fn a_field_with_a_fixed_name_gets_a_prefix() {
 }
 
 #[test]
+fn no_name_stands_in_a_line_twice() {
+    check(
+        &[
+            ("level", Value::from(1)),
+            ("field_level", Value::from(2)),
+            ("a", Value::from(3)),
+            ("a", Value::from(4)),
+            ("a", Value::from(5)),
+            ("ab", Value::from(6)),
+            ("field_a", Value::from(7)),
+            ("field_9_a", Value::from(8)),
+            ("a", Value::from(9)),
+            ("api_key", Value::from("canary")),
+            ("api_key", Value::from("canary")),
+            ("q\"", Value::from(12)),
+            ("q\"", Value::from(13)),
+        ],
+        concat!(
+            r#","field_level":1,"field_field_level":2,"a":3,"field_a":4,"field_5_a":5,"ab":6,"field_field_a":7"#,
+            r#","field_9_a":8,"field_10_a":9,"api_key":"[redacted]","field_api_key":"[redacted]","q\"":12,"field_q\"":13"#,
+        ),
+    );
+    // Also where names are cut, or hidden.
+    let (long, longer) = ("n".repeat(100_000), "n".repeat(100_001));
+    let written = logged("m", &[(&long, Value::from(1)), (&longer, Value::from(2)), ("last", Value::from(3))]);
+    let json: Json = serde_json::from_str(&written).unwrap();
+    let cut = |name: &str| format!("{name}{}…[cut]", "n".repeat(16_384 - name.len()));
+    assert_eq!((&json[cut("")], &json[cut("field_")], &json["last"]), (&1.into(), &2.into(), &3.into()));
+}
+
+#[test]
+fn of_two_fields_named_component_the_first_decides() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(stage.options());
+    let two = [("component", Value::from("api")), ("component", Value::from("trading"))];
+    crate::stage::say_with(&*logger, Level::Info, "app", "m", &two);
+    assert!(logging.flush());
+    assert_eq!(
+        stage.read("api.log"),
+        line(Level::Info, "app", "m", r#","component":"api","field_component":"trading""#)
+    );
+    assert_eq!(stage.read("trading.log"), "");
+}
+
+#[test]
 fn a_record_that_knows_no_place_says_null() {
     let stage = Stage::new();
     let (logging, logger) = stage.start(stage.options());

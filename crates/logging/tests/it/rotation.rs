@@ -235,6 +235,33 @@ fn the_limit_of_a_file_is_a_limit() {
 }
 
 #[test]
+fn a_file_that_somebody_emptied_is_as_long_as_it_is() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(Options { rotate_bytes: Some(65_536), ..stage.options() });
+    let filler = "x".repeat(40_000);
+    let empty =
+        || fs::File::options().write(true).open(stage.path("trading_automation.log")).unwrap().set_len(0).unwrap();
+    say(&*logger, Level::Info, "app", &filler);
+    assert!(logging.flush());
+    empty();
+    assert!(logging.reopen());
+    for message in ["short", filler.as_str()] {
+        say(&*logger, Level::Info, "app", message);
+        assert!(logging.flush());
+    }
+    assert_eq!(stage.messages("trading_automation.log"), ["short", &filler]);
+    assert_eq!(stage.files().len(), 5, "nothing is set aside");
+    // And nothing of no day, either.
+    empty();
+    assert!(logging.reopen());
+    stage.set("2026-03-05T00:00:00Z");
+    say(&*logger, Level::Info, "app", "tuesday");
+    assert!(logging.flush());
+    assert_eq!(stage.messages("trading_automation.log"), ["tuesday"]);
+    assert_eq!(stage.files().len(), 5);
+}
+
+#[test]
 fn a_number_is_not_used_again_for_a_later_file() {
     let stage = Stage::new();
     // The first of the day is gone, the second was compressed.

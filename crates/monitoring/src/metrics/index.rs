@@ -3,10 +3,10 @@
 //! One lock for all would be one place in memory that every thread writes to, even to read: so there are many, and series of
 //! different hashes seldom share one.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::{PoisonError, RwLock};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::distribution::Distribution;
 use super::instrument::{Counter, Gauge, Instrument, Timing};
@@ -15,7 +15,8 @@ const SHARDS: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    hasher: RandomState,
+    // Seeded, and three times as fast as that of `std`; whoever still makes keys collide finds that series are few.
+    hasher: DefaultHashBuilder,
     shards: [Shard; SHARDS],
 }
 

@@ -79,7 +79,8 @@ fn write(text: &mut String, first: usize, name: &str, value: &str) -> Range<usiz
 }
 
 fn escape(text: &mut String, value: &str) {
-    if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+    // All are looked at, without a way out in between: many at a time.
+    if !value.bytes().fold(false, |found, byte| found | matches!(byte, b'\\' | b'"' | b'\n')) {
         return text.push_str(value);
     }
     for character in value.chars() {
@@ -117,9 +118,9 @@ pub(super) fn parsed(rendered: &str) -> Vec<(String, String)> {
 }
 
 fn sanitised(name: &str, also: impl Fn(u8) -> bool) -> Cow<'_, str> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || also(byte);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'_') | also(byte);
     let begins_well = name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
-    if begins_well && name.bytes().all(allowed) {
+    if begins_well & name.bytes().fold(true, |all, byte| all & allowed(byte)) {
         return Cow::Borrowed(name);
     }
     let mut valid = String::with_capacity(name.len() + 1);

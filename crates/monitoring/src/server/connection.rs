@@ -32,7 +32,7 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             log::debug!("a connection to the health server may be slow: {error}");
         }
-        let socket = Socket::new(stream, Arc::clone(&self.pace));
+        let socket = Socket::new(stream, Arc::clone(&self.pace), self.site.clone());
         let (site, peer, pace) = (&self.site, self.peer, &*self.pace);
         let mut connection = pin!(http.serve_connection(
             TokioIo::new(socket),

@@ -8,7 +8,7 @@ use crate::{Counter, Metrics};
 
 const NAME: &str = "http_requests_total";
 /// The statuses of ours; those that only an added route has are looked up each time.
-const STATUSES: [u16; 12] = [200, 503, 400, 401, 404, 405, 411, 413, 414, 421, 429, 500];
+const STATUSES: [u16; 13] = [200, 503, 400, 401, 404, 405, 411, 413, 414, 421, 429, 431, 500];
 
 #[derive(Debug)]
 pub(super) struct Tally {

@@ -59,6 +59,7 @@ fn fixture(options: ServerOptions) -> (Fixture, Arc<AtomicBool>) {
     }
     fixture.metrics.gauge("positions", &[("agent", NASTY)]).set(7.0);
     fixture.metrics.gauge("newest_timestamp_seconds", &[]).set(1_795_858_200.0);
+    drop(fixture.metrics.counter("refusals", &[]));
     (fixture, bad)
 }
 
@@ -91,7 +92,14 @@ fn it_shows_everything_and_takes_every_text_for_a_text() {
             "document.querySelector('.metric .legend').innerText.replace(/\\s*\\n\\s*/g, ', ')",
             "p50 50 ms, p95 95 ms, p99 99 ms".to_owned(),
         ),
+        ("document.querySelector('#idle-part summary').innerText", "Nothing in this time (2)".to_owned()),
+        ("document.querySelector('#idle').textContent", "metrics_refused_total0refusals_total0".to_owned()),
         ("String(typeof pwned)", "undefined".to_owned()),
+        (
+            "[[1234.567, 'USD'], [29.99, ''], [99.95, 'percent'], [0.012345, ''], [1234567, 'bytes'], [-0.5, 'USD']]
+                .map(([value, unit]) => Charts.figure(value, unit)).join('; ')",
+            "1,234.57 USD; 29.99; 99.95 %; 0.0123; 1.23 MB; -0.5 USD".to_owned(),
+        ),
         ("String(document.querySelectorAll('script').length)", "2".to_owned()),
         ("String(document.querySelectorAll('main img').length)", "0".to_owned()),
     ] {

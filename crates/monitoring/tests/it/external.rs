@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod dns;
+mod tls;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -240,7 +241,8 @@ fn over_https_nothing_is_said_before_the_other_side_has_proven_who_it_is() {
         (hello, String::from_utf8_lossy(&rest).into_owned())
     });
     let found = looks(alpaca(&url), 1);
-    assert_eq!(found[0].status, Status::Degraded);
+    assert_eq!(found[0].status, Status::Unhealthy);
+    assert!(found[0].message.starts_with("it is not trusted: "), "{}", found[0].message);
     let (hello, rest) = heard.join().expect("listens");
     // A handshake of TLS. **Source:** RFC 8446, section 5.1.
     assert_eq!(hello[..2], [22, 3]);

@@ -36,15 +36,20 @@ const Charts = (() => {
     if (unit === "date") {
       return new Date(value * 1000).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
     }
-    if (unit === "ratio") return `${digits(value * 100)} %`;
-    if (unit === "percent" || unit === "%") return `${digits(value)} %`;
-    return unit ? `${digits(value)} ${unit}` : digits(value);
+    if (unit === "ratio") return `${whole(value * 100)} %`;
+    if (unit === "percent" || unit === "%") return `${whole(value)} %`;
+    return unit ? `${whole(value)} ${unit}` : whole(value);
+  }
+
+  // Where the unit grows with the figure, three digits say enough; elsewhere cents count, whatever is before them.
+  function whole(value) {
+    return Math.abs(value) < 1 ? digits(value) : value.toLocaleString("en", { maximumFractionDigits: 2 });
   }
 
   function digits(value) {
     const size = Math.abs(value);
     const most = size >= 100 ? 0 : size >= 10 ? 1 : 2;
-    return value.toLocaleString("en", size !== 0 && size < 0.01 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: most });
+    return value.toLocaleString("en", size !== 0 && size < 0.1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: most });
   }
 
   function clock(ms, span) {

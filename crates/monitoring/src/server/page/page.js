@@ -375,7 +375,7 @@
     const per = rate === null ? "" : `, ${figure(rate, "")} a second`;
     const average = unit === "date" ? "" : `, mean ${figure(mean, unit)}`;
     const samples = `${count} ${count === 1 ? "sample" : "samples"} of the last ${figure(covers_seconds, "seconds")}`;
-    set(card.lastChild, count === 0 ? "nothing in this time" : `latest ${figure(latest, unit)}${average}, ${samples}${per}`);
+    set(card.lastChild, `latest ${figure(latest, unit)}${average}, ${samples}${per}`);
   }
 
   // What was set last still holds.
@@ -408,14 +408,20 @@
     const sought = get("find").value.trim().toLowerCase();
     const order = { timing: 0, distribution: 1, gauge: 2, counter: 3 };
     const found = metrics.filter((metric) => metric.name.toLowerCase().includes(sought)).sort((a, b) => order[a.kind] - order[b.kind]);
-    const [own, others] = [found.filter(isOwn), found.filter((metric) => !isOwn(metric))];
+    // Without a sample there is no chart.
+    const drawn = found.filter(({ count }) => count > 0);
+    const idle = found.filter(({ count }) => count === 0);
+    const [own, others] = [drawn.filter(isOwn), drawn.filter((metric) => !isOwn(metric))];
     sync(get("metrics"), others.slice(0, CHARTS_MAX), (metric) => metric.name, createMetric, updateMetric);
     sync(get("own"), own, (metric) => metric.name, createMetric, updateMetric);
-    set(get("own-count"), `(${own.length})`);
-    get("own-part").hidden = own.length === 0;
-    if (sought && own.length) get("own-part").open = true;
+    facts(get("idle"), idle.map((metric) => [metric.name, figure(metric.latest, unitOf(metric))]));
+    for (const [part, { length }] of [["own", own], ["idle", idle]]) {
+      set(get(`${part}-count`), `(${length})`);
+      get(`${part}-part`).hidden = length === 0;
+      if (sought && length) get(`${part}-part`).open = true;
+    }
     const none = sought ? "None of that name." : "The program has recorded none yet.";
-    set(get("more"), others.length > CHARTS_MAX ? `${others.length - CHARTS_MAX} more: find them by name.` : found.length && (others.length || sought) ? "" : none);
+    set(get("more"), others.length > CHARTS_MAX ? `${others.length - CHARTS_MAX} more: find them by name.` : found.length && (others.length || idle.length || sought) ? "" : none);
     await Promise.all([...document.querySelectorAll(".metric")].filter((card) => card.isSeen).map(drawMetric));
   }
 

@@ -3,8 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use trading_monitoring::{Pages, Reply as PageReply};
+
 use crate::bare::Bare;
-use crate::client::{Fixture, NEVER, options};
+use crate::client::{Fixture, NEVER, Reply, options};
 
 /// The statuses of all answers until the server closes.
 fn statuses(address: SocketAddr, request: &[u8]) -> Vec<u16> {
@@ -79,6 +81,39 @@ fn each_is_refused_once_and_the_next_connection_works() {
         assert_eq!(statuses(fixture.server.address(), &request), expected, "{what}");
         assert_eq!(fixture.get("/live").status, 200, "after {what}");
     }
+}
+
+#[test]
+fn each_refusal_says_why_in_json_and_is_counted() {
+    let fixture = Fixture::new([]);
+    let mut refusals = [0; 600];
+    for (what, request, status) in requests().into_iter().filter(|(.., status)| *status != CLOSED) {
+        let mut stream = fixture.connect();
+        drop(stream.write_all(&request));
+        drop(stream.shutdown(Shutdown::Write));
+        let reply = Reply::read(stream);
+        assert_eq!(reply.status, status, "{what}");
+        assert!(reply.json()["error"].as_str().is_some_and(|sentence| sentence.len() > 10), "{what}: {reply:?}");
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{what}");
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{what}");
+        assert_eq!(reply.header("content-length"), Some(reply.body.len().to_string().as_str()), "{what}");
+        assert!(reply.header("date").is_some(), "{what}");
+        refusals[usize::from(status)] += 1;
+    }
+    let counted = fixture.get("/metrics").body;
+    for status in [400, 431] {
+        let line = format!("http_requests_total{{path=\"other\",status=\"{status}\"}} {}\n", refusals[status]);
+        assert!(counted.contains(&line), "{line} in {counted}");
+    }
+}
+
+#[test]
+fn an_empty_refusal_of_the_programs_own_stays_empty() {
+    let ours = Pages::new("/ours").route("", "nothing", |_| PageReply::text("").status(400));
+    let fixture = Fixture::extended(options(), [], [ours]);
+    let reply = fixture.get("/ours");
+    assert_eq!((reply.status, reply.body.as_str(), reply.header("content-length")), (400, "", Some("0")));
+    assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
 }
 
 #[test]
