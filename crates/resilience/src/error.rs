@@ -43,7 +43,8 @@ pub use scheduling::SchedulingError;
 pub use trading::TradingError;
 pub use validation::{InvalidTicker, ValidationError};
 
-debug_without_secrets!(ApiError, AgentError, ConfigurationError, DataError, DatabaseError, TradingError);
+debug_without_secrets!(ApiError, AgentError, ConfigurationError, DataError, DatabaseError);
+debug_without_secrets!(InvalidTicker, PositionError, SchedulingError, TradingError, ValidationError);
 
 /// What caused an error, of whatever type.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;

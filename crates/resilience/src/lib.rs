@@ -17,6 +17,9 @@ pub mod retry;
 mod virtual_clock;
 mod window;
 
+pub use chrono;
+pub use rust_decimal;
+
 pub use breaker::{BreakerOptions, BreakerReport, BreakerState, CircuitBreaker, Permit};
 pub use budget::{BudgetOptions, RetryBudget};
 pub use bulkhead::{Bulkhead, Entry};

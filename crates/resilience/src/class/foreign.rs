@@ -4,18 +4,12 @@
 use crate::class::{Class, Classify};
 
 /// Judged without knowing the method. What hyper canceled was still in the queue: nothing was sent, and hyper's own
-/// clients send it again. A wrong use of the library stays wrong. Everything else came after the request, or a part of
-/// it, went out.
+/// clients send it again. Everything else may have come after the request, or a part of it, went out: also what hyper calls a
+/// wrong use of it, which the end of the connection's task is too, whatever had been sent.
 #[cfg(feature = "hyper")]
 impl Classify for hyper::Error {
     fn class(&self) -> Class {
-        if self.is_canceled() {
-            Class::Transient
-        } else if self.is_user() {
-            Class::Permanent
-        } else {
-            Class::Unknown
-        }
+        if self.is_canceled() { Class::Transient } else { Class::Unknown }
     }
 }
 

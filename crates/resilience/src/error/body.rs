@@ -47,7 +47,7 @@ impl Body {
             _ => None,
         };
         let message = fields.get("message").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-        let meaning = if message.contains("insufficient buying power") || message.contains("insufficient balance") {
+        let meaning = if says_too_little(&message) {
             let amounts = amount(&fields, "cost_basis").zip(amount(&fields, "buying_power")).map(Box::new);
             Self::BuyingPower { amounts }
         } else if message.contains("client_order_id must be unique") {
@@ -57,6 +57,11 @@ impl Body {
         };
         Read { excerpt, code, meaning }
     }
+}
+
+/// If money is what is missing, and not shares: `insufficient day trading buying power` is money.
+fn says_too_little(message: &str) -> bool {
+    message.contains("insufficient") && ["buying power", "balance"].iter().any(|money| message.contains(money))
 }
 
 /// An amount as text or as a number: Alpaca writes text.

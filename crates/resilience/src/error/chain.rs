@@ -8,15 +8,14 @@ use crate::redaction::shown;
 /// How many causes are shown at most: a chain that is longer goes in circles.
 const CAUSES_MAX: usize = 8;
 
-/// The texts of the causes as they may be shown, from the nearest to the root. One that the text before it already holds
-/// as a part of its own is left out: some errors repeat their cause.
+/// The texts of the causes as they may be shown, from the nearest to the root. One that a text before it already holds as a
+/// part of its own is left out: some errors repeat their causes.
 pub(super) fn causes(error: &dyn Error) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
-    let mut before = shown(&error.to_string());
+    let message = shown(&error.to_string());
     for cause in std::iter::successors(error.source(), |&cause| cause.source()).take(CAUSES_MAX) {
         let text = shown(&cause.to_string());
-        if !repeats(&before, &text) {
-            before.clone_from(&text);
+        if !causes.iter().chain([&message]).any(|before| repeats(before, &text)) {
             causes.push(text);
         }
     }

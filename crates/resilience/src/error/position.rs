@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
 use crate::error::Code;
+use crate::redaction::shown;
 
 /// A position that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PositionError {
     /// There is less of it than was to be sold.
@@ -60,10 +61,11 @@ impl fmt::Display for PositionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Insufficient { agent_id, ticker, wanted, held } => {
-                write!(f, "agent {agent_id} cannot sell {wanted} of {ticker}, it holds {held}")
+                let (agent, ticker) = (shown(agent_id), shown(ticker));
+                write!(f, "agent {agent} cannot sell {wanted} of {ticker}, it holds {held}")
             }
             Self::Mismatch { ticker, recorded, at_broker } => {
-                write!(f, "position {ticker}: {recorded} recorded, {at_broker} at the broker")
+                write!(f, "position {}: {recorded} recorded, {at_broker} at the broker", shown(ticker))
             }
         }
     }

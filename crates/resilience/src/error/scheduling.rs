@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::class::{Class, Classify};
 use crate::error::{Code, rfc3339};
+use crate::redaction::shown;
 
 /// A job that did not run when it should have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchedulingError {
     /// It was not started when it was due.
@@ -54,9 +55,11 @@ impl fmt::Display for SchedulingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missed { job, due, noticed } => {
+                let job = shown(job);
                 write!(f, "job {job} was due at {} and not started by {}", rfc3339(*due), rfc3339(*noticed))
             }
             Self::Overlap { job, running_since } => {
+                let job = shown(job);
                 write!(f, "job {job} was due while it was running since {}", rfc3339(*running_since))
             }
         }

@@ -18,7 +18,7 @@ use crate::redaction::{shown, shown_as};
 /// let error = ValidationError::new("alpaca.secret_key", "have 40 characters", "hush");
 /// assert_eq!(error.to_string(), "alpaca.secret_key must have 40 characters, found \"[redacted]\"");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ValidationError {
     /// The field, as the user knows it (`order.quantity`).
@@ -55,10 +55,10 @@ impl ValidationError {
 
 impl fmt::Display for ValidationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, rule, found } = self;
-        match found {
-            Some(found) => write!(f, "{field} must {rule}, found {found:?}"),
-            None => write!(f, "{field} must {rule}"),
+        let broken = shown(&format!("{} must {}", self.field, self.rule));
+        match &self.found {
+            Some(found) => write!(f, "{broken}, found {found:?}"),
+            None => f.write_str(&broken),
         }
     }
 }
@@ -72,7 +72,7 @@ impl Classify for ValidationError {
 }
 
 /// A text that is not a ticker.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidTicker {
     /// What was found, as one line of at most 512 bytes.
@@ -100,7 +100,7 @@ impl InvalidTicker {
 
 impl fmt::Display for InvalidTicker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a ticker must {}, found {:?}", self.rule, self.found)
+        write!(f, "a ticker must {}, found {:?}", shown(&self.rule), self.found)
     }
 }
 

@@ -151,21 +151,33 @@ impl<'a, F: Effects> Call<'a, F> {
     /// The last steps before the call: breaker and time-out.
     #[inline]
     fn admit(&self, pass: Pass, attempt: Attempt) -> Result<Admission<'a>, Refusal> {
+        let waited = pass.now.saturating_duration_since(pass.began);
+        let left = attempt.remaining.map(|left| left.saturating_sub(waited));
+        if !waited.is_zero() && left.is_some_and(|left| left.is_zero()) {
+            // There was room, and the wait for it went on past the deadline.
+            self.give_back(pass);
+            return Err(Refusal::QuotaSpent { come_back_after: Duration::ZERO });
+        }
         let permit = match self.guard.breaker.as_ref().map(|breaker| breaker.permit(pass.now)).transpose() {
             Ok(permit) => permit,
             Err(refusal) => {
-                if let Some((limiter, slot)) = self.guard.limiter.as_ref().zip(pass.slot) {
-                    limiter.give_back(&self.guard.effects, slot);
-                }
+                self.give_back(pass);
                 return Err(refusal);
             }
         };
-        let left = attempt.remaining.map(|left| left.saturating_sub(pass.now.saturating_duration_since(pass.began)));
         let remaining = match (left, self.guard.time_out) {
             (Some(left), Some(time_out)) => Some(left.min(time_out)),
             (left, time_out) => left.or(time_out),
         };
         Ok(Admission { permit, attempt: Attempt { remaining, ..attempt } })
+    }
+
+    /// A call that is not made uses nothing up.
+    #[cold]
+    fn give_back(&self, pass: Pass) {
+        if let Some((limiter, slot)) = self.guard.limiter.as_ref().zip(pass.slot) {
+            limiter.give_back(&self.guard.effects, slot);
+        }
     }
 
     /// After the call: the breaker counts it, the limiter learns.

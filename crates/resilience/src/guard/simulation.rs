@@ -65,6 +65,9 @@ pub struct Simulation {
     pub duration_bound: Option<Duration>,
     /// No operation makes more calls, whatever happens.
     pub calls_bound: u32,
+    /// The operations together never use more of the limiter's quotas, whatever happens and whatever their priority; in the order
+    /// of its options, and empty without a limiter.
+    pub quota_bounds: Vec<QuotaUse>,
 }
 
 impl<F: Effects> Guard<F> {
@@ -101,7 +104,14 @@ impl<F: Effects> Guard<F> {
             outcomes: Scenario::ALL.map(|scenario| self.outcome(scenario, operations)).into(),
             duration_bound: without_deadline.into_iter().chain(self.policy.deadline).min(),
             calls_bound: attempts,
+            quota_bounds: self.quota_bounds(operations.saturating_mul(attempts)),
         }
+    }
+
+    fn quota_bounds(&self, calls: u32) -> Vec<QuotaUse> {
+        let Some(limiter) = &self.limiter else { return Vec::new() };
+        let unused = limiter.fresh().report(VirtualClock::new(0).now());
+        unused.into_iter().map(|QuotaUse { quota, .. }| QuotaUse { quota, used: quota.calls.min(calls) }).collect()
     }
 
     fn outcome(&self, scenario: Scenario, operations: u32) -> Outcome {
@@ -173,19 +183,20 @@ impl fmt::Display for Simulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted = |count: u32, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let bound = self.duration_bound.map_or_else(|| "any time".to_owned(), |bound| format!("{bound:?}"));
-        writeln!(
-            f,
-            "{}: at most {bound} and {} each",
-            counted(self.operations, "operation"),
-            counted(self.calls_bound, "call")
-        )?;
-        for Outcome { scenario, longest, calls, succeeded, quotas } in &self.outcomes {
+        let quotas = |f: &mut fmt::Formatter<'_>, quotas: &[QuotaUse]| {
+            quotas
+                .iter()
+                .try_for_each(|QuotaUse { quota, used }| write!(f, ", {used} of {} in {:?}", quota.calls, quota.per))
+        };
+        let (operations, calls) = (counted(self.operations, "operation"), counted(self.calls_bound, "call"));
+        write!(f, "{operations}: at most {bound} and {calls} each")?;
+        quotas(f, &self.quota_bounds)?;
+        writeln!(f)?;
+        for Outcome { scenario, longest, calls, succeeded, quotas: used } in &self.outcomes {
             let longest = longest.map_or_else(|| "any time".to_owned(), |longest| format!("{longest:?}"));
             let calls = counted(*calls, "call");
             write!(f, "{:<9} longest {longest}, {calls}, {succeeded} succeeded", scenario.as_str())?;
-            for QuotaUse { quota, used } in quotas {
-                write!(f, ", {used} of {} in {:?}", quota.calls, quota.per)?;
-            }
+            quotas(f, used)?;
             writeln!(f)?;
         }
         Ok(())

@@ -149,7 +149,12 @@ impl<'a, F: Effects, G> Retry<'a, F, G> {
         let started = self.start();
         match call(self.first()) {
             Ok(value) => Ok(value),
-            Err(error) => self.recover(operation, started, attempt.nested, error, call),
+            Err(error) => {
+                let nested = attempt.nested;
+                // Observers are not a part of the attempt.
+                drop(attempt);
+                self.recover(operation, started, nested, error, call)
+            }
         }
     }
 
@@ -176,7 +181,11 @@ impl<'a, F: Effects, G> Retry<'a, F, G> {
                 Err(verdict) => break verdict,
             };
             self.effects.sleep(delay, self.cancel);
-            match recovery.woken().map(&mut call) {
+            let again = |attempt| {
+                let _attempt = Nesting::enter();
+                call(attempt)
+            };
+            match recovery.woken().map(again) {
                 Ok(Ok(value)) => {
                     recovery.recovered();
                     return Ok(value);

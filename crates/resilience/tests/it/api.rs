@@ -93,6 +93,8 @@ fn the_body_tells_alpacas_refusals_apart() {
         Some(TradingError::OrderRejected { code: code.replace('"', ""), reason: reason.to_owned() })
     };
     check_body(Api::Alpaca, 403, vague, Code::ApiBuyingPower, rejected(vague));
+    let day = r#"{"code":40310000,"message":"insufficient day trading buying power"}"#;
+    check_body(Api::Alpaca, 403, day, Code::ApiBuyingPower, rejected(day));
     let shares = r#"{"code":40310000,"message":"insufficient qty available for order (requested: 2, available: 0)"}"#;
     check_body(Api::Alpaca, 403, shares, Code::ApiForbidden, rejected(shares));
     let twice = r#"{"code":40010001,"message":"client_order_id must be unique"}"#;

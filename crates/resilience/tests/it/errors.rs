@@ -321,6 +321,14 @@ impl std::error::Error for Repeats {
 }
 
 #[test]
+fn causes_are_not_repeated_after_others_either() {
+    let again = ConfigurationError::new("a", "be set");
+    let other = ConfigurationError::new("b", "be set").caused_by(again);
+    let error = Error::from(ConfigurationError::new("a", "be set").caused_by(other));
+    assert_eq!(error.report(), "CONFIGURATION_INVALID: setting a must be set: setting b must be set");
+}
+
+#[test]
 fn causes_are_not_repeated() {
     let cause = Repeats(Some(Box::new(Repeats(Some(Box::new(Repeats(None)))))));
     let error = Error::from(DataError::new("file", "read", 1, 1).caused_by(cause));
@@ -391,6 +399,7 @@ fn typed_errors_show_no_secret_alone() {
     let hush = "hush-1234567890";
     let address = format!("https://me:{hush}@host/x?token={hush}");
     let refused = TradingError::OrderRejected { code: "1".to_owned(), reason: format!("Authorization: Bearer {hush}") };
+    let both = |error: &dyn std::error::Error| format!("{error} {error:?}");
     let gave_up = retry::API.run(&address, |_| Err::<(), _>(refused.clone())).unwrap_err();
     let shown = [
         format!("{refused} {refused:?}"),
@@ -400,8 +409,13 @@ fn typed_errors_show_no_secret_alone() {
         AgentError::new("nancy", address.as_str(), io::Error::other("x")).to_string(),
         DatabaseError::new(address.as_str(), io::Error::other("x")).to_string(),
         format!("{:?}", Error::from(refused).kind()),
+        both(&ValidationError::new("url", format!("not be {address}"), "x")),
+        both(&InvalidTicker::new("x", format!("not be {address}"))),
+        both(&SchedulingError::Overlap { job: address.clone(), running_since: DateTime::UNIX_EPOCH }),
+        both(&PositionError::Mismatch { ticker: address.clone(), recorded: Decimal::ONE, at_broker: Decimal::ZERO }),
     ];
     for text in shown {
+        assert!(!text.contains('\n'), "{text}");
         assert!(!text.contains(hush) && text.contains("[redacted]"), "{text}");
     }
     let closed = Error::from(TradingError::MarketClosed { next_open: None });

@@ -93,6 +93,20 @@ fn the_limiter_is_never_waited_for_up_to_the_deadline() {
 }
 
 #[test]
+fn a_wait_for_the_limiter_that_took_too_long_is_noticed() {
+    let world = World::oversleeping(secs(20));
+    let policy = Policy { deadline: Some(secs(5)), ..POLICY };
+    let limiter =
+        Arc::new(RateLimiter::new(LimiterOptions::of(&[Quota { calls: 1, per: secs(3) }])).expect("it makes sense"));
+    let guard = Guard::new(policy).limiter(Arc::clone(&limiter), secs(10)).effects(&world);
+    assert_eq!(guard.run("play", |_| Ok::<_, Failed>(1)).unwrap(), 1);
+    let (calls, gave_up) = fail(&guard, TRANSIENT);
+    assert_eq!((calls, gave_up.reason, gave_up.elapsed), (0, Reason::Deadline, secs(23)));
+    assert_eq!(*gave_up.source, CallError::Refused(Refusal::QuotaSpent { come_back_after: Duration::ZERO }));
+    assert_eq!(limiter.report(world.now())[0].used, 0, "what was not called used nothing");
+}
+
+#[test]
 fn the_limiter_learns_from_refusals() {
     let world = World::new(0);
     let limiter = limiter(100);
@@ -306,7 +320,7 @@ fn a_simulation_shows_what_a_guard_does_at_worst() {
     assert_eq!((simulation.duration_bound, simulation.calls_bound), (Some(secs(4 * 25 + 3 * 10)), 4));
     assert_eq!(
         simulation.to_string(),
-        "50 operations: at most 130s and 4 calls each\n\
+        "50 operations: at most 130s and 4 calls each, 100 of 100 in 60s\n\
          slow      longest 110s, 4 calls, 0 succeeded, 2 of 100 in 60s\n\
          refusing  longest 0ns, 60 calls, 0 succeeded, 60 of 100 in 60s\n\
          well      longest 0ns, 50 calls, 50 succeeded, 50 of 100 in 60s\n"
@@ -316,6 +330,30 @@ fn a_simulation_shows_what_a_guard_does_at_worst() {
     let breaker = breaker(1);
     assert_eq!(Guard::new(POLICY).breaker(Arc::clone(&breaker)).simulate(5).outcomes[1].calls, 1);
     assert_eq!(breaker.report(World::new(0).now()).state, BreakerState::Closed);
+}
+
+/// A dependency that fails each second call keeps a breaker closed, and costs more than one that is always down.
+#[test]
+fn no_dependency_uses_more_of_a_quota_than_the_bound() {
+    let world = World::new(0);
+    let quotas = limiter(200);
+    let guard = Guard::new(POLICY).limiter(Arc::clone(&quotas), secs(5)).breaker(breaker(20));
+    let bound = guard.simulate(60).quota_bounds[0].used;
+    assert_eq!((bound, guard.simulate(10).quota_bounds[0].used), (200, 40));
+    let guard = guard.effects(&world);
+    let (mut calls, mut most) = (0, 0);
+    for _ in 0..60 {
+        let call = guard.priority(Priority::Order);
+        let answer: Answer<()> = call.run("flap", |_| {
+            calls += 1;
+            most = most.max(quotas.report(world.now())[0].used);
+            if calls % 3 == 1 { Err(TRANSIENT) } else { Ok(()) }
+        });
+        answer.expect("the second attempt succeeds");
+    }
+    let simulated = guard.simulate(60).outcomes.iter().map(|outcome| outcome.calls).max();
+    assert!(Some(calls) > simulated, "{calls} calls are more than any scenario has");
+    assert!(most <= bound, "{most}");
 }
 
 #[test]

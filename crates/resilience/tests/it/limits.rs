@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use trading_resilience::retry::{self, GaveUp, Jitter, Policy, Reason};
-use trading_resilience::{Cancel, Class, Classify};
+use trading_resilience::{Cancel, Class, Classify, Event};
 
 use crate::world::{Failed, TRANSIENT, World, secs, told};
 
@@ -62,6 +62,9 @@ fn only_what_runs_inside_an_attempt_is_nested() {
         })
         .unwrap();
     check_not_nested();
+    // An observer is no part of an attempt.
+    let observer = |_: &Event<'_>| check_not_nested();
+    POLICY.effects(&world).observed_by(&observer).run("outer", |_| Err::<(), _>(TRANSIENT)).unwrap_err();
     // On another thread.
     let elsewhere = |_| {
         thread::scope(|scope| scope.spawn(check_not_nested).join()).expect("no panic");

@@ -277,7 +277,7 @@ async fn hypers_errors_are_judged() {
 
 #[cfg(all(feature = "hyper", feature = "tokio"))]
 #[tokio::test]
-async fn a_wrong_use_of_hyper_stays_wrong() {
+async fn a_body_that_breaks_off_may_have_been_sent() {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
@@ -303,5 +303,27 @@ async fn a_wrong_use_of_hyper_stays_wrong() {
     let request = hyper::Request::post("/").header("host", "here").body(Broken).expect("a request");
     let (_ended, answer) = tokio::join!(connection, sender.send_request(request));
     let error = answer.expect_err("the body cannot be sent");
-    assert_eq!((error.is_user(), error.class()), (true, Class::Permanent), "{error:?}");
+    assert_eq!((error.is_user(), error.class()), (true, Class::Unknown), "{error:?}");
+}
+
+/// hyper says then that it was used wrongly, of a request that went out whole.
+#[cfg(all(feature = "hyper", feature = "tokio"))]
+#[tokio::test]
+async fn an_order_whose_connection_was_dropped_may_have_arrived() {
+    let server = Server::start(vec![IsSilent]);
+    let stream = tokio::net::TcpStream::connect(server.address).await.expect("a connection");
+    let stream = hyper_util::rt::TokioIo::new(stream);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.expect("no words are needed");
+    let connection = tokio::spawn(connection);
+    let request = hyper::Request::post("/").header("host", "here").body("{}".to_owned()).expect("a request");
+    let answer = tokio::spawn(async move { sender.send_request(request).await });
+    // It ends when it has read the request, and keeps the connection.
+    while !server.playing.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    connection.abort();
+    let error = answer.await.expect("no panic").expect_err("nobody answers");
+    assert!(error.is_user() && !error.is_canceled(), "{error:?}");
+    let error = ApiError::transport(Api::Alpaca, Method::Post, "/v2/orders", error);
+    assert_eq!((error.class(), error.code()), (Class::Unknown, Code::ApiOutcomeUnknown));
 }
