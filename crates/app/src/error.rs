@@ -73,17 +73,14 @@ impl Error {
     #[must_use]
     pub fn of_record(error: trading_storage::Error, settings: &Settings) -> Self {
         use trading_storage::Error as E;
-        let is_lost = matches!(
-            error,
-            E::Missing { .. }
-                | E::Leftover { .. }
-                | E::Damaged { .. }
-                | E::HeadMismatch { .. }
-                | E::ChainBroken { .. }
-                | E::Replaced { .. }
-                | E::NotADatabase { .. }
-                | E::Emptied { .. }
-        );
+        let error = match error {
+            // What a statement stumbles over does not say in which file.
+            E::Query { .. } | E::Migration { .. } | E::Stored { .. } if error.is_damage() => {
+                E::Damaged { path: settings.database.full_path(), what: chain(&error) }
+            }
+            error => error,
+        };
+        let is_lost = error.is_damage() || matches!(error, E::Missing { .. } | E::Leftover { .. });
         let backup = || {
             let instance = Backup::instance_at(settings.database.full_path());
             let is_ours =
@@ -94,6 +91,14 @@ impl Error {
         match is_lost.then(backup).flatten() {
             Some(backup) => Self::Damaged { source: error, backup: backup.path },
             None => Self::Storage(error),
+        }
+    }
+
+    /// Of what failed while the record of these settings was used, as [`of_record`](Self::of_record).
+    pub(crate) fn with_record(self, settings: &Settings) -> Self {
+        match self {
+            Self::Storage(error) => Self::of_record(error, settings),
+            other => other,
         }
     }
 

@@ -86,22 +86,27 @@ pub fn init_db(
     if sample_data != SampleData::None && settings.environment == Environment::Production {
         return Err(Error::SampleInProduction);
     }
-    let opened = Database::open_or_create(&storage_options(settings));
-    let database = opened.map_err(|error| Error::of_record(error, settings))?;
-    refuse_sample_in_production(settings, &database)?;
-    fill(settings, &database, sample_data, progress)
+    let init = || {
+        let database = Database::open_or_create(&storage_options(settings))?;
+        refuse_sample_in_production(settings, &database)?;
+        fill(settings, &database, sample_data, progress)
+    };
+    init().map_err(|error: Error| error.with_record(settings))
 }
 
 /// Opens the database of these settings for a run. Outside production a missing one is created; in development, with
 /// a paper account, a new one gets sample data.
 pub(crate) fn open(settings: &Settings, options: &Options) -> Result<(Database, RecordReport), Error> {
+    try_open(settings, options).map_err(|error| error.with_record(settings))
+}
+
+fn try_open(settings: &Settings, options: &Options) -> Result<(Database, RecordReport), Error> {
     let recovered_bytes = left_in_log(&options.path);
-    let opened = match settings.environment {
+    let database = match settings.environment {
         // In production a missing database is a lost one until somebody says otherwise.
         Environment::Production => Database::open(options),
         Environment::Development | Environment::Test => Database::open_or_create(options),
-    };
-    let database = opened.map_err(|error| Error::of_record(error, settings))?;
+    }?;
     refuse_sample_in_production(settings, &database)?;
     // Not by whether it was created just now: a start that was killed right after that left it empty.
     let is_new = database.read(|r| r.counts())? == Counts::default();

@@ -112,7 +112,7 @@ pub(crate) fn make(
     let copied = scratch.path().join(manifest::DATABASE);
     let packs = if options.compress || options.encryption.is_some() { 2 } else { 1 };
     let contents = copy::copy(source, database, &copied, passes, packs, progress)?;
-    let chain_verified = copy::prove(&copied, &contents, progress)?;
+    let chain_verified = copy::prove(&copied, database, &contents, progress)?;
     let packed = packing::pack(&copied, options, progress)?;
     let manifest = Manifest::new(created_at, contents, chain_verified, options, packed);
     manifest.write(scratch.path())?;

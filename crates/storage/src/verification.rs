@@ -61,7 +61,9 @@ pub(crate) fn integrity(connection: &Connection, path: &Path) -> Result<(), Erro
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(|error| damaged(error.to_string()))?;
     if found != "ok" {
-        return Err(damaged(found));
+        // SQLite puts a banner above what it found.
+        let said: Vec<_> = found.lines().filter(|line| !line.starts_with("***")).collect();
+        return Err(damaged(said.join(", ")));
     }
     let dangling: bool = connection
         .prepare("PRAGMA foreign_key_check")

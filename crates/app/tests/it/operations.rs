@@ -210,4 +210,5 @@ fn a_limit_of_file_sizes_is_an_error_of_commands_too() {
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.contains("; way out: check its disk, and what this process may write (`ulimit -f`)"), "{stderr}");
 }

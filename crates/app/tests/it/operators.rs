@@ -117,6 +117,44 @@ fn a_backup_is_made_listed_verified_and_restored() {
     assert_eq!(json(root, &["verify"])["trades"], 400);
 }
 
+/// Whichever page it is, and whoever finds it: a statement at the start, SQLite's own check, the chain, or a backup.
+#[test]
+fn damage_of_any_page_is_one_line_with_the_backup_to_restore() {
+    const PAGE: usize = 4_096;
+    let folder = project();
+    let root = folder.path();
+    well(root, &["init-db", "--sample-data"]);
+    let made = json(root, &["backup", "create"]);
+    let path = made["path"].as_str().expect("a path").replace(&root.display().to_string(), "…");
+    let way_out =
+        format!("; way out: keep the file as it is, and restore the newest proven backup: `trading restore {path}`");
+    let database = root.join("data/trading_automation.db");
+    let whole = fs::read(&database).expect("is read");
+    let mut found_by = [0; 3];
+    // The first page has the head of the file, without which it is no database.
+    for page in (1..whole.len() / PAGE).step_by(4) {
+        let mut damaged = whole.clone();
+        damaged[page * PAGE..(page + 1) * PAGE].fill(0xa5);
+        fs::write(&database, damaged).expect("is overwritten");
+        for (found_by, arguments) in found_by.iter_mut().zip([&["init-db"][..], &["backup", "create"], &["verify"]]) {
+            let output = run(root, &[], arguments);
+            let error = text(&output.stderr).replace(&root.display().to_string(), "…");
+            if output.status.code() == Some(0) {
+                continue;
+            }
+            *found_by += 1;
+            let named = error.contains("…/data/trading_automation.db") || error.contains("the chain");
+            assert!(named && !error.contains(".unfinished-"), "page {page}, {arguments:?}: {error}");
+            assert!(error.trim_end().ends_with(&way_out), "page {page}, {arguments:?}: {error}");
+            assert_eq!(error.lines().count(), 1, "page {page}, {arguments:?}: {error}");
+        }
+    }
+    fs::write(&database, whole).expect("is overwritten");
+    assert!(well(root, &["verify"]).contains("400 trades"));
+    let [init, backup, verify] = found_by;
+    assert!(init > 0 && backup > init && verify >= backup, "{found_by:?}");
+}
+
 #[test]
 fn a_damaged_record_names_the_backup_that_it_can_be_restored_from() {
     let folder = project();

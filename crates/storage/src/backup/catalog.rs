@@ -110,7 +110,7 @@ impl Backup {
         }
         // In place, so that a backup on a disk that cannot be written can be proven too.
         packing::restore(&self.path, manifest, key, &mut io::sink(), &mut progress)?;
-        copy::prove(&self.path.join(DATABASE), &manifest.contents, &mut progress).map(drop)
+        copy::prove(&self.path.join(DATABASE), &self.path, &manifest.contents, &mut progress).map(drop)
     }
 
     /// Writes the database into the new file `to`, proven and on the disk.
@@ -126,7 +126,7 @@ impl Backup {
         file.sync_all().map_err(folder::failed("sync", to))?;
         // SQLite must not have the file open when this handle goes: its locks would go along.
         drop(file);
-        copy::prove(to, &manifest.contents, progress)?;
+        copy::prove(to, &self.path, &manifest.contents, progress)?;
         Ok(manifest)
     }
 

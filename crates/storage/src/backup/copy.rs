@@ -66,10 +66,11 @@ pub(super) fn copy(
     Ok(contents)
 }
 
-/// Proves that the file is a sound database with just these contents. Returns whether its chain could be walked too.
-pub(super) fn prove(path: &Path, expected: &Contents, progress: OnProgress<'_>) -> Result<bool, Error> {
+/// Proves that the file is a sound database with just these contents. Returns whether its chain could be walked too. Damage is that of
+/// `named`: what it is a copy of, where the copy is gone by then.
+pub(super) fn prove(path: &Path, named: &Path, expected: &Contents, progress: OnProgress<'_>) -> Result<bool, Error> {
     let connection = connection::open_settled(path)?;
-    verification::integrity(&connection, path)?;
+    verification::integrity(&connection, named)?;
     let found = Contents::read(&connection)?;
     let differs = |what| Error::BackupDamaged { path: path.to_owned(), what };
     if let Some(what) = expected.difference(&found) {
@@ -83,6 +84,6 @@ pub(super) fn prove(path: &Path, expected: &Contents, progress: OnProgress<'_>) 
     if found.head != Some(verified.head) {
         return Err(differs(format!("its chain leads to event {}", verified.head.sequence)));
     }
-    verification::schema(&connection, path)?;
+    verification::schema(&connection, named)?;
     Ok(true)
 }

@@ -4,7 +4,30 @@ use trading_resilience::{Class, Classify, DatabaseError};
 
 use super::Error;
 
+/// Of what is damaged.
+pub(super) const RESTORE: &str = "keep the file as it is, and restore the newest proven backup";
+
 impl Error {
+    /// If the database is not what was written to it: damaged, cut short, or another one.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Open { source, .. } | Self::Migration { source, .. } | Self::Query { source, .. } => {
+                source.is_damage()
+            }
+            other => matches!(
+                other,
+                Self::Damaged { .. }
+                    | Self::HeadMismatch { .. }
+                    | Self::ChainBroken { .. }
+                    | Self::Replaced { .. }
+                    | Self::NotADatabase { .. }
+                    | Self::Emptied { .. }
+                    | Self::Stored { .. }
+            ),
+        }
+    }
+
     /// What an operator can do about it, as a clause; `None` where only a developer can.
     #[must_use]
     pub fn way_out(&self) -> Option<&'static str> {
@@ -20,8 +43,13 @@ impl Error {
             Self::NotADatabase { .. } | Self::Emptied { .. } => {
                 "keep what is there, restore the newest backup, or name another path"
             }
-            Self::Damaged { .. } | Self::HeadMismatch { .. } | Self::ChainBroken { .. } | Self::Replaced { .. } => {
-                "keep the file as it is, and restore the newest proven backup"
+            Self::Damaged { .. }
+            | Self::HeadMismatch { .. }
+            | Self::ChainBroken { .. }
+            | Self::Replaced { .. }
+            | Self::Stored { .. } => RESTORE,
+            Self::Migration { source, .. } | Self::RolledBack { source } | Self::Query { source, .. } => {
+                return source.way_out();
             }
             Self::Earlier { .. } => "leave it as it is, name another path, and import it there",
             Self::Foreign { .. } => "leave it as it is, and name another path",
@@ -50,10 +78,8 @@ impl Error {
             Self::RestoreLoses { .. } => "take a newer backup, or say that the loss is meant",
             Self::RestoreUnfinished { .. } => "open the database for writing once, which finishes it",
             Self::Pragma { .. } => "keep the file as it is: another program changed how it is written",
-            Self::Migration { .. }
-            | Self::MigrationSet { .. }
+            Self::MigrationSet { .. }
             | Self::Library { .. }
-            | Self::RolledBack { .. }
             | Self::Nested
             | Self::ReadTooLong { .. }
             | Self::UnknownTrade { .. }
@@ -62,8 +88,6 @@ impl Error {
             | Self::OrderConflict { .. }
             | Self::Amount { .. }
             | Self::Name { .. }
-            | Self::Stored { .. }
-            | Self::Query { .. }
             | Self::ImportMismatch { .. }
             | Self::Aborted { .. } => return None,
         })

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use rusqlite::ErrorCode;
+
 /// What the engine behind the record said. Opaque, so that another engine can stand there.
 #[derive(Debug, Clone)]
 pub struct Cause(Arc<Engine>);
@@ -38,6 +40,29 @@ impl Cause {
 
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self(Arc::new(Engine::Text(text.into())))
+    }
+
+    /// If it is that the file is not what was written to it.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
+
+    /// What an operator can do about it, as a clause.
+    pub(super) fn way_out(&self) -> Option<&'static str> {
+        match self.code()? {
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(super::advice::RESTORE),
+            ErrorCode::DiskFull => Some("make room on its disk"),
+            ErrorCode::SystemIoFailure => Some("check its disk, and what this process may write (`ulimit -f`)"),
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
+                Some("let this user write to the file and its folder")
+            }
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some("end the other process that uses it"),
+            _ => None,
+        }
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        self.as_sqlite()?.sqlite_error_code()
     }
 
     pub(crate) fn as_sqlite(&self) -> Option<&rusqlite::Error> {

@@ -32,12 +32,15 @@ fn create(settings: &Settings, output: Output) -> Result<(), Failure> {
     let progress = output.progress("backup");
     let tell = |stage| show(&progress, stage);
     let made = match Database::open(&record) {
-        Ok(database) => database.backup(&options, tell)?,
+        Ok(database) => database.backup(&options, tell),
         // The instance that runs is not disturbed by a reader.
-        Err(StorageError::InUse { .. }) => ReadOnlyDatabase::open(&record)?.backup(&options, tell)?,
-        Err(error) => return Err(error.into()),
+        Err(StorageError::InUse { .. }) => {
+            ReadOnlyDatabase::open(&record).and_then(|database| database.backup(&options, tell))
+        }
+        Err(error) => Err(error),
     };
     drop(progress);
+    let made = made.map_err(|error| Error::of_record(error, settings))?;
     let text = format!("made and proven: {}, {}", made.path.display(), bytes(made.size_bytes));
     output.say(&text, || described(&made, Some(true)))
 }

@@ -73,9 +73,10 @@ pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: 
         way_out: "name one of the IANA list, such as US/Eastern".to_owned(),
     })?;
     let database = open_record(&settings)?;
-    let trades = database.read(|r| r.counts())?.trades;
+    let of_record = |error| Error::of_record(error, &settings);
+    let (trades, seed) = database.read(|r| Ok((r.counts()?.trades, r.sample_seed()?))).map_err(of_record)?;
     // What cannot be read, or is refused, needs no question.
-    if trades > 0 && arguments.file.exists() && database.read(|r| r.sample_seed())?.is_none() {
+    if trades > 0 && arguments.file.exists() && seed.is_none() {
         let question = format!(
             "The record {} has {} already. Import into it?",
             database.path().display(),
@@ -92,7 +93,11 @@ pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: 
     let progress = output.progress("importing");
     let report = database.import(&options, |done, total| progress.at(done, total));
     drop(progress);
-    let report = report.map_err(|source| Error::Import { source })?;
+    let report = report.map_err(|source| match source {
+        // The faults of the file name it.
+        StorageError::Query { .. } => of_record(source),
+        source => Error::Import { source },
+    })?;
     output.say(&imported(&report), || as_json(&report))?;
     if !output.json {
         complain_of(&report);

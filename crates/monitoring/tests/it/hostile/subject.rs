@@ -88,10 +88,12 @@ fn ten_thousand_idle_connections_keep_nobody_waiting() {
         return;
     }
     let Some(subject) = Subject::start(1_024) else { return };
-    assert_eq!(subject.get("/live").0, 200);
+    // Has no connections but ours: what else the machine does keeps it waiting as much.
+    let Some(control) = Subject::start(1_024) else { return };
+    assert_eq!((subject.get("/live").0, control.get("/live").0), (200, 200));
     let before = subject.descriptors();
     let mut idle = Vec::with_capacity(connections);
-    let mut waits = Vec::new();
+    let (mut waits, mut control_waits) = (Vec::new(), Vec::new());
     let mut most = 0;
     for number in 0..connections {
         idle.push(TcpStream::connect(subject.address).expect("connects"));
@@ -99,17 +101,21 @@ fn ten_thousand_idle_connections_keep_nobody_waiting() {
             let (status, took) = subject.get("/live");
             assert_eq!(status, 200);
             waits.push(took);
+            control_waits.push(control.get("/live").1);
             most = most.max(subject.descriptors() - before);
         }
     }
     waits.sort();
+    control_waits.sort();
     let (median, longest) = (waits[waits.len() / 2], waits[waits.len() - 1]);
     println!(
         "{connections} connections, of which {most} were open at once; /live: median {median:?}, longest {longest:?}"
     );
     assert!(most <= 256 + 2, "{most} are open");
-    let most = waits[waits.len() * 95 / 100];
-    assert!(most < Duration::from_millis(100), "19 of 20 within {most:?}");
+    let [most, without] = [waits, control_waits].map(|waits| waits[waits.len() * 95 / 100]);
+    println!("19 of 20 within {most:?}, and within {without:?} without the connections");
+    // Busy with other work, a machine slows both: on a quiet one they are 21 ms and 1.2 ms.
+    assert!(most < Duration::from_millis(100).max(25 * without), "19 of 20 within {most:?}, and {without:?}");
     drop(idle);
     subject.gives_back(before);
 }
