@@ -164,8 +164,8 @@ impl Builder {
         let system = System::start(wiring::system(&handles.settings))?;
         let ours = wiring::checks(&handles, &system, &tasks, &recovery, weak)?;
         let health = Health::start(ours.into_iter().chain(checks))?;
-        health.observe(on_transition(&handles));
-        wiring::show_health(&health, &handles.metrics);
+        health.observe(on_transition(&handles))?;
+        wiring::show_health(&health, &handles.metrics)?;
         let lifecycle = Lifecycle::default();
         pages.insert(0, panels::pages(&handles));
         let sources = Sources {

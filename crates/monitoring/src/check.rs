@@ -23,7 +23,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Describes a finding: its status, and a sentence for people.
+    /// Describes a finding: its status, and a sentence for people, of which 4,096 bytes are kept.
     #[must_use]
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), details: Map::new(), again_in: None }

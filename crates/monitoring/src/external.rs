@@ -98,7 +98,7 @@ impl Check {
     /// ```
     pub fn external(name: impl Into<String>, endpoint: Endpoint) -> Self {
         // The check's own time-out is for what even the client's does not end.
-        let timeout = endpoint.timeout + Duration::from_secs(1);
+        let timeout = endpoint.timeout.saturating_add(Duration::from_secs(1));
         let mut probe = Probe::new(endpoint);
         Self::new(name, move || probe.look()).every(Duration::from_secs(300)).timeout(timeout)
     }

@@ -11,6 +11,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
+use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,21 +52,22 @@ struct Shared {
     state: Mutex<State>,
     /// Notified when a look begins or ends, when a thread ends, and at shutdown.
     changed: Condvar,
-    observers: Mutex<Vec<Observer>>,
 }
-
-type Observer = Box<dyn FnMut(&Transition) + Send>;
 
 #[derive(Debug)]
 struct State {
     stopping: bool,
     slots: Vec<Slot>,
     transitions: VecDeque<Transition>,
-    /// The thread that tells of transitions has not ended.
+    /// The thread that sees transitions has not ended.
     watched: bool,
+    /// Where the observers' threads are told of them; empty when no more will be.
+    observers: Vec<SyncSender<Transition>>,
+    /// How many of those threads have not ended.
+    observing: usize,
 }
 
-/// How many transitions of all components together are kept.
+/// How many transitions of all components together are kept, and how many wait for an observer at the most.
 const TRANSITIONS: usize = 100;
 
 impl Health {
@@ -87,12 +89,9 @@ impl Health {
         }
         let now = Instant::now();
         let slots = checks.iter().map(|check| Slot::new(check, now)).collect();
-        let state = State { stopping: false, slots, transitions: VecDeque::new(), watched: true };
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            observers: Mutex::new(vec![Box::new(log_transition)]),
-        });
+        let transitions = VecDeque::new();
+        let state = State { stopping: false, slots, transitions, watched: true, observers: Vec::new(), observing: 0 };
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let health = Self { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
         spawn("health".to_owned(), {
             let shared = Arc::clone(&shared);
@@ -106,8 +105,13 @@ impl Health {
     }
 
     /// Has `observer` called with each change of a component's status from now on, in order, on a thread of its own: it may block, and no
-    /// check waits for it. It must not wait for the end of the checks. What hangs is told while it hangs. Transitions are in the log
-    /// already, at INFO or WARN.
+    /// check and no other observer waits for it. One that is more than 100 changes behind is not told of the next, which is logged at
+    /// ERROR. It must not wait for the end of the checks. What hangs is told while it hangs. Transitions are in the log already, at
+    /// INFO or WARN.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Thread`] when its thread cannot be started.
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -118,13 +122,28 @@ impl Health {
     /// let health = Health::start([Check::new("disk", move || {
     ///     if failed.recv().is_err() { Outcome::unhealthy("full") } else { Outcome::healthy("") }
     /// })])?;
-    /// health.observe(move |transition| drop(sender.send((transition.component.clone(), transition.to))));
+    /// health.observe(move |transition| drop(sender.send((transition.component.clone(), transition.to))))?;
     /// drop(fail);
     /// assert_eq!(transitions.recv()?, ("disk".to_owned(), Status::Unhealthy));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn observe(&self, observer: impl FnMut(&Transition) + Send + 'static) {
-        self.handle.shared.observers().push(Box::new(observer));
+    pub fn observe(&self, mut observer: impl FnMut(&Transition) + Send + 'static) -> Result<(), Error> {
+        let (sender, told) = mpsc::sync_channel(TRANSITIONS);
+        let shared = Arc::clone(&self.handle.shared);
+        spawn("health-observer".to_owned(), move || {
+            for transition in told {
+                tell(&mut observer, &transition);
+            }
+            drop(observer);
+            shared.lock().observing -= 1;
+            shared.changed.notify_all();
+        })?;
+        let mut state = self.handle.shared.lock();
+        state.observing += 1;
+        if state.watched {
+            state.observers.push(sender);
+        }
+        Ok(())
     }
 
     /// The last 100 transitions of all components, the newest last.
@@ -178,7 +197,7 @@ impl Health {
         loop {
             let left = limit.saturating_sub(start.elapsed());
             let running: Vec<String> = state.slots.iter().filter(|slot| slot.alive).map(Slot::name).collect();
-            if (running.is_empty() && !state.watched) || left.is_zero() {
+            if (running.is_empty() && !state.watched && state.observing == 0) || left.is_zero() {
                 return running;
             }
             state = shared.wait(state, left);
@@ -235,14 +254,16 @@ impl Shared {
                 state.transitions.extend(told.iter().cloned());
                 let surplus = state.transitions.len().saturating_sub(TRANSITIONS);
                 state.transitions.drain(..surplus);
-                // Observers may ask for a report.
+                let behind = told.iter().map(|transition| state.tell(transition)).sum();
                 drop(state);
-                self.tell(&told);
+                told.iter().for_each(log_transition);
+                complain(behind);
                 state = self.lock();
                 continue;
             }
             if state.stopping {
                 state.watched = false;
+                state.observers.clear();
                 self.changed.notify_all();
                 return;
             }
@@ -251,22 +272,6 @@ impl Shared {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
-    }
-
-    fn tell(&self, transitions: &[Transition]) {
-        let mut observers = self.observers();
-        for transition in transitions {
-            for observer in observers.iter_mut() {
-                let told = panic::catch_unwind(AssertUnwindSafe(|| observer(transition)));
-                if let Err(panic) = told {
-                    log::error!(component = transition.component.as_str(), panic = panic_text(&*panic); "an observer of transitions panicked");
-                }
-            }
-        }
-    }
-
-    fn observers(&self) -> MutexGuard<'_, Vec<Observer>> {
-        self.observers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Rests for an interval; says whether the checks are to stop.
@@ -303,6 +308,22 @@ impl Shared {
     }
 }
 
+impl State {
+    /// Hands a transition to the observers; says how many are too far behind. One that has ended is forgotten.
+    fn tell(&mut self, transition: &Transition) -> usize {
+        let mut behind = 0;
+        self.observers.retain(|observer| match observer.try_send(transition.clone()) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                behind += 1;
+                true
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        });
+        behind
+    }
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
@@ -312,6 +333,19 @@ impl fmt::Debug for Shared {
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let thread = thread::Builder::new().name(name.clone()).spawn(work);
     thread.map(drop).map_err(|source| Error::Thread { name, source })
+}
+
+fn tell(observer: &mut impl FnMut(&Transition), transition: &Transition) {
+    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| observer(transition))) {
+        let (component, panic) = (transition.component.as_str(), panic_text(&*panic));
+        log::error!(component, panic; "an observer of transitions panicked");
+    }
+}
+
+fn complain(behind: usize) {
+    if behind > 0 {
+        log::error!(behind; "an observer of transitions is too far behind, and is not told of all");
+    }
 }
 
 fn log_transition(transition: &Transition) {

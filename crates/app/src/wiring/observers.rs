@@ -119,19 +119,20 @@ impl LogCounters {
 const HEALTH_STATUS: &str = "health_status";
 
 /// Has `health_status` say how each component is, to whoever reads the metrics and nothing else.
-pub(crate) fn show_health(health: &Health, metrics: &Metrics) {
+pub(crate) fn show_health(health: &Health, metrics: &Metrics) -> Result<(), trading_monitoring::Error> {
     metrics.describe(HEALTH_STATUS, "How each component is: 1 for the status that it has, 0 for the others.");
     let gauges = Arc::new(Mutex::new(metrics.clone()));
     let told = Arc::clone(&gauges);
     health.observe(move |transition| {
         let metrics = told.lock().unwrap_or_else(PoisonError::into_inner);
         set_status(&metrics, &transition.component, transition.to);
-    });
+    })?;
     // What changes meanwhile waits, so that what was before does not come after it.
     let metrics = gauges.lock().unwrap_or_else(PoisonError::into_inner);
     for component in health.report().components {
         set_status(&metrics, &component.name, status_told(&component));
     }
+    Ok(())
 }
 
 /// The status that changes are told against: that what was not looked at yet begins well is told to nobody.
@@ -288,7 +289,7 @@ mod tests {
             std::thread::yield_now();
         }
         let metrics = Metrics::default();
-        show_health(&health, &metrics);
+        show_health(&health, &metrics).expect("a thread");
         assert_eq!(status(&metrics, "well"), "healthy");
         assert_eq!(status(&metrics, "slow"), "degraded", "that was told before");
         assert_eq!(status(&metrics, "late"), "healthy", "it has time yet");

@@ -11,6 +11,8 @@ use crate::{Check, Outcome, Status};
 
 /// How many results of a check are kept.
 pub(super) const HISTORY: usize = 100;
+/// How many bytes of a message are kept. Arbitrary: more than any sentence for people has.
+const MESSAGE_BYTES: usize = 4_096;
 
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -84,6 +86,7 @@ impl Slot {
         } else {
             outcome
         };
+        let outcome = Outcome { message: cut(outcome.message), ..outcome };
         self.status = self.judged(outcome.status);
         if self.history.len() == HISTORY {
             self.history.pop_front();
@@ -190,6 +193,16 @@ impl Slot {
         let since = if self.last.is_some() { self.running_since? } else { self.started };
         Some(now.duration_since(since))
     }
+}
+
+/// Cuts what a check says to what is kept of it.
+fn cut(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
+        message.push('…');
+        message.shrink_to_fit();
+    }
+    message
 }
 
 #[cfg(test)]
@@ -322,6 +335,15 @@ mod tests {
     fn what_it_is_before_the_first_look_is_the_checks_to_say() {
         let clock = Clock::of(Check::new("some", || Outcome::healthy("")).initially(Status::Degraded));
         clock.check(0, Status::Degraded, "has not been looked at yet");
+    }
+
+    #[test]
+    fn what_a_check_says_is_kept_within_bounds() {
+        let mut clock = Clock::new();
+        clock.look(0, 1, Outcome::degraded("€".repeat(MESSAGE_BYTES)));
+        let kept = clock.slot.history().pop().expect("one").message;
+        assert_eq!((kept.len(), kept.ends_with("€…")), (4_095 + 3, true));
+        assert_eq!(clock.slot.view(clock.at(1)).message, kept);
     }
 
     #[test]

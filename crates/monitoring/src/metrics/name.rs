@@ -61,7 +61,12 @@ fn write_in_order(text: &mut String, labels: &(impl Labels + ?Sized)) {
 }
 
 fn label(name: &str) -> Cow<'_, str> {
-    if name == "le" { Cow::Borrowed("le_") } else { sanitised(name, |_| false) }
+    match name {
+        // Prometheus' own, which would make a sample of another series.
+        "le" => Cow::Borrowed("le_"),
+        "__name__" => Cow::Borrowed("_name_"),
+        _ => sanitised(name, |_| false),
+    }
 }
 
 /// Writes one label behind the others, the first of which begins at `first`; returns where its name is.
@@ -182,5 +187,6 @@ mod tests {
         check_labels(&[("ticker", "A\"B"), ("agent", "a\\b\nc")], r#"agent="a\\b\nc",ticker="A\"B""#);
         check_labels(&[("a", "first"), ("b", ""), ("a", "second")], "a=\"first\",b=\"\"");
         check_labels(&[("le", "5")], "le_=\"5\"");
+        check_labels(&[("__name__", "up")], "_name_=\"up\"");
     }
 }

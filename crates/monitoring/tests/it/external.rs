@@ -146,7 +146,7 @@ fn too_many_requests_ends_at_its_time_and_not_at_the_next_look_of_many() {
     let (url, asked) = server(vec![limited, answer("200 OK", &clock(0))]);
     let health = Health::start([Check::external("service", alpaca(&url)).every(NEVER * 60)]).expect("starts");
     let (sender, transitions) = mpsc::channel();
-    health.observe(move |transition| drop(sender.send(transition.clone())));
+    health.observe(move |transition| drop(sender.send(transition.clone()))).unwrap();
     let next = || transitions.recv_timeout(NEVER).expect("is looked at again");
     let mut last = next();
     if last.to == Status::Degraded {

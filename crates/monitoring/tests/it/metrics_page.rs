@@ -14,7 +14,7 @@ fn the_metrics_page_is_read_by_promtool() {
     let fixture = Fixture::new([]);
     let nasty = "a\\b \"quoted\"\nand {more}, größe";
     fixture.metrics.describe("orders_total", nasty);
-    fixture.metrics.counter("orders", &[("side", nasty), ("9", "")]).increment(2);
+    fixture.metrics.counter("orders", &[("side", nasty), ("9", ""), ("__name__", "up"), ("le", "5")]).increment(2);
     fixture.metrics.record_execution_time(nasty, Duration::from_millis(7));
     fixture.metrics.distribution("answer_bytes", &[]).record(1e12);
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -0.0] {

@@ -20,10 +20,12 @@ fn observers_are_told_of_each_change_in_order_and_of_nothing_else() {
     let (outcomes, check) = driven("quiver");
     let health = Health::start([check]).unwrap();
     let (first, told) = mpsc::channel();
-    health.observe(|_| panic!("one that panics costs the others nothing"));
-    health.observe(move |transition| {
-        first.send((transition.from, transition.to, transition.message.clone())).expect("the test listens")
-    });
+    health.observe(|_| panic!("one that panics costs the others nothing")).unwrap();
+    health
+        .observe(move |transition| {
+            first.send((transition.from, transition.to, transition.message.clone())).expect("the test listens")
+        })
+        .unwrap();
     for (status, message) in [
         (Status::Healthy, "a"),
         (Status::Degraded, "b"),
@@ -56,7 +58,7 @@ fn what_hangs_is_told_while_it_hangs() {
     });
     let health = Health::start([check.timeout(Duration::from_millis(1)).every(NEVER)]).unwrap();
     let (sender, told) = mpsc::channel();
-    health.observe(move |transition| drop(sender.send(transition.clone())));
+    health.observe(move |transition| drop(sender.send(transition.clone()))).unwrap();
     // It may have been told of before there was an observer.
     let transition = told.recv_timeout(Duration::from_millis(500)).ok().or_else(|| health.transitions().pop()).unwrap();
     assert_eq!((transition.component.as_str(), transition.to), ("broker", Status::Unhealthy));
@@ -65,24 +67,47 @@ fn what_hangs_is_told_while_it_hangs() {
 }
 
 #[test]
-fn an_observer_that_blocks_delays_no_check_and_no_request() {
+fn an_observer_that_blocks_delays_no_check_no_request_and_no_other_observer() {
     let (outcomes, check) = driven("quiver");
     let fixture = Fixture::new([Check::new("fine", || Outcome::healthy("fine")).every(NEVER)]);
     let health = Health::start([check]).unwrap();
     let (release, hold) = mpsc::channel::<()>();
     let (begins, begun) = mpsc::channel();
-    health.observe(move |_| {
+    let blocks = move |_: &_| {
         assert_eq!(begins.send(()), Ok(()));
         assert!(hold.recv().is_err(), "is never sent to");
-    });
+    };
+    health.observe(blocks).unwrap();
     outcomes.send(Outcome::unhealthy("a")).unwrap();
     begun.recv_timeout(NEVER).unwrap();
-    outcomes.send(Outcome::degraded("b")).unwrap();
-    while health.report().components[0].message != "b" {
-        std::thread::yield_now();
+    let (sender, told) = mpsc::channel();
+    health.observe(move |transition| drop(sender.send(transition.message.clone()))).unwrap();
+    // More than wait for the one that blocks.
+    for number in 0..150 {
+        let status = if number % 2 == 0 { Status::Degraded } else { Status::Unhealthy };
+        outcomes.send(Outcome::new(status, number.to_string())).unwrap();
+        assert_eq!(told.recv_timeout(NEVER), Ok(number.to_string()));
     }
+    assert_eq!(health.report().components[0].message, "149");
+    assert_eq!(health.transitions().last().map(|last| last.message.clone()), Some("149".to_owned()));
     assert_eq!(fixture.get("/health").status, 200);
     drop(release);
+}
+
+#[test]
+fn an_observer_may_add_another_one() {
+    let (outcomes, check) = driven("quiver");
+    let health = Health::start([check]).unwrap();
+    let (sender, told) = mpsc::channel();
+    let (within, next) = (health.clone(), outcomes.clone());
+    let add = move |_: &_| {
+        let sender = sender.clone();
+        within.observe(move |transition| drop(sender.send(transition.message.clone()))).unwrap();
+        next.send(Outcome::healthy("b")).unwrap_or_default();
+    };
+    health.observe(add).unwrap();
+    outcomes.send(Outcome::degraded("a")).unwrap();
+    assert_eq!(told.recv_timeout(NEVER), Ok("b".to_owned()));
 }
 
 #[test]
