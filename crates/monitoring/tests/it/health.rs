@@ -32,8 +32,11 @@ fn driven(name: &str) -> (Sender<Outcome>, Receiver<()>, Check) {
 #[test]
 fn a_hanging_check_is_a_failed_check_and_no_request_waits_for_it() {
     let (release, begun, check) = hanging("broker");
-    let fixture = Fixture::new([check.critical(true), fine()]);
+    // The control: without its time-out, the same hang is seen by nobody.
+    let (release_control, control_begun, control) = hanging("control");
+    let fixture = Fixture::new([check.critical(true), fine(), control.timeout(NEVER)]);
     begun.recv_timeout(NEVER).expect("it is looking");
+    control_begun.recv_timeout(NEVER).expect("it is looking");
     let began = Instant::now();
     let reply = fixture.get("/health");
     assert_eq!(reply.status, 503);
@@ -42,12 +45,13 @@ fn a_hanging_check_is_a_failed_check_and_no_request_waits_for_it() {
     let message = broker["message"].as_str().unwrap();
     assert!(message.starts_with("has not come back for ") && message.ends_with("longer than its time-out of 1ms"));
     assert_eq!(reply.json()["components"]["fine"]["status"], "healthy");
+    assert_ne!(reply.json()["components"]["control"]["status"], "unhealthy");
     assert_eq!(fixture.get("/live").status, 200);
 
     while began.elapsed() <= Duration::from_millis(1) {
         std::thread::yield_now();
     }
-    drop(release);
+    drop((release, release_control));
     assert_eq!(fixture.health.shutdown(NEVER), Vec::<String>::new());
     let came_back = fixture.health.report();
     let message = &came_back.component("broker").unwrap().message;
@@ -70,6 +74,9 @@ fn a_check_that_panics_is_a_failed_check_and_is_looked_at_again() {
     assert_eq!(begun.recv_timeout(NEVER), Ok(2));
     assert_eq!(begun.recv_timeout(NEVER), Ok(3), "the second look is over");
     assert_eq!(fixture.get("/health").json()["components"]["some"]["message"], "well again");
+    // The control: on a thread that does not catch it, a panic ends all further looks.
+    let looks = std::thread::spawn(|| (1..).for_each(|look| assert!(look > 1, "look {look} went wrong")));
+    assert!(looks.join().is_err());
 }
 
 fn fine() -> Check {
