@@ -122,6 +122,11 @@ fn usage_and_version_are_json_where_that_is_asked_for() {
     let version: Value = serde_json::from_str(&version).expect("JSON");
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
     assert!(version["sqlite"].as_str().is_some_and(|text| text.starts_with("3.")), "{version}");
+    for name in ["app", "config", "logging", "monitoring", "resilience", "storage"] {
+        assert_eq!(version["crates"][name], env!("CARGO_PKG_VERSION"), "{name}");
+    }
+    let error = json_error(root, &[], &["completions", "bash", "--json"], 2);
+    assert_eq!(error["error"], "completions are a script, and no JSON");
 }
 
 #[test]

@@ -7,7 +7,10 @@ use clap_complete::Shell;
 use trading_app::{Error, storage::sqlite, version};
 use trading_config::{Loader, Settings};
 
-use crate::{failure::Failure, output::print};
+use crate::{
+    failure::Failure,
+    output::{Output, print},
+};
 
 /// The infrastructure of a trading automation system.
 #[derive(Debug, Parser)]
@@ -27,10 +30,12 @@ pub(crate) struct Cli {
 
 const SHORT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TRADING_COMMIT"), ")");
 
-/// The crates of a workspace have one version.
+/// The parts of the whole. The crates of a workspace have one version.
+pub(crate) const CRATES: [&str; 6] = ["app", "config", "logging", "monitoring", "resilience", "storage"];
+
 static LONG: LazyLock<String> = LazyLock::new(|| {
     let (version, commit, sqlite) = (version::VERSION, version::COMMIT, sqlite::version());
-    let crates = "app, config, logging, monitoring, resilience, storage";
+    let crates = CRATES.join(", ");
     format!("{version}\ncommit     {commit}\nSQLite     {sqlite}\ncrates     {crates} {version}")
 });
 
@@ -120,7 +125,7 @@ pub(crate) enum Command {
         #[arg(long, value_hint = ValueHint::Url)]
         url: Option<String>,
     },
-    /// Write the completions of a shell
+    /// Write the completions of a shell: a script, so that --json is refused
     #[command(
         after_help = "Examples:\n  trading completions bash > /etc/bash_completion.d/trading\n  trading completions zsh > ~/.zfunc/_trading"
     )]
@@ -244,7 +249,11 @@ impl SettingSources {
     }
 }
 
-pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
+pub(crate) fn completions(shell: Shell, output: Output) -> Result<(), Failure> {
+    if output.json {
+        let (what, way_out) = ("completions are a script, and no JSON", "leave out --json");
+        return Err(Failure::Usage { what: what.to_owned(), way_out: way_out.to_owned() });
+    }
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "trading", &mut text);
     print(String::from_utf8_lossy(&text).trim_end())
