@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::LazyLock};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint, value_parser};
 use clap_complete::Shell;
 use trading_app::{Error, storage::sqlite, version};
 use trading_config::{Loader, Settings};
@@ -39,6 +39,9 @@ static LONG: LazyLock<String> = LazyLock::new(|| {
     format!("{version}\ncommit     {commit}\nSQLite     {sqlite}\ncrates     {crates} {version}")
 });
 
+/// What sample data may be asked for: beyond any record that we have seen, and within a disk's reach.
+const SAMPLE_TRADES_MAX: u64 = 10_000_000;
+
 const AFTER_HELP: &str = "\
 Examples:
   trading                                   start, and create the database where there is none
@@ -70,8 +73,8 @@ pub(crate) enum Command {
         /// Fill a record without trades with made-up ones
         #[arg(long)]
         sample_data: bool,
-        /// How many made-up trades, of all agents together [default: 80 an agent]
-        #[arg(long, value_name = "N", requires = "sample_data")]
+        /// How many made-up trades, of all agents together, at most 10,000,000 [default: 80 an agent]
+        #[arg(long, value_name = "N", requires = "sample_data", value_parser = value_parser!(u64).range(..=SAMPLE_TRADES_MAX))]
         trades: Option<u64>,
     },
     /// Check all settings and the agents file, and start nothing
