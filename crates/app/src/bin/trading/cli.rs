@@ -124,7 +124,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  trading health\n  trading health --url http://127.0.0.1:9090/health\n  trading health --json"
     )]
     Health {
-        /// The address that is asked [default: that of the settings]
+        /// The address that is asked: of the server, or of its /health or /ready [default: that of the settings]
         #[arg(long, value_hint = ValueHint::Url)]
         url: Option<String>,
     },
