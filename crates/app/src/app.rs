@@ -9,7 +9,7 @@ use std::{
 
 use trading_config::Settings;
 use trading_logging::Logging;
-use trading_monitoring::{Health, Lifecycle, Metrics, Phase, Server};
+use trading_monitoring::{Drained, Health, Lifecycle, Metrics, Phase, Server};
 use trading_storage::Database;
 
 use crate::{
@@ -49,6 +49,8 @@ pub(crate) struct Parts {
 pub struct Stopped {
     /// How long it took.
     pub took: Duration,
+    /// How the connections of the health server ended.
+    pub connections: Drained,
     /// The tasks that had not ended, and were left behind: they hold the record open until the process ends.
     pub tasks_left: Vec<String>,
     /// The health checks that had not come back, and were left behind.
@@ -213,7 +215,7 @@ impl Parts {
         let Parts { lifecycle, server, mut tasks, health, handles, record_is_open, logging, .. } = self;
         lifecycle.advance(Phase::Stopping);
         // Nobody has all of what is left: those who come after need some too.
-        server.shutdown(left() / 2);
+        let connections = server.shutdown(left() / 2);
         let tasks_left = tasks.shutdown(left() / 2);
         let checks_left = health.shutdown(left() / 2);
         let notifications_complete = handles.notifier.shutdown(left() / 2);
@@ -222,6 +224,8 @@ impl Parts {
         log::info!(
             pid = std::process::id(),
             took_ms = start.elapsed().as_millis(),
+            connections_in_order = connections.in_order,
+            requests_cut_off = connections.cut_off,
             tasks_left = tasks_left.join(", "),
             checks_left = checks_left.join(", "),
             record_closed;
@@ -233,7 +237,7 @@ impl Parts {
             Err(logging) => logging.flush(),
         });
         let took = start.elapsed();
-        Stopped { took, tasks_left, checks_left, notifications_complete, record_closed, logs_complete }
+        Stopped { took, connections, tasks_left, checks_left, notifications_complete, record_closed, logs_complete }
     }
 }
 
@@ -242,6 +246,11 @@ impl Stopped {
     #[must_use]
     pub fn cut_off(&self) -> Vec<String> {
         let mut sentences = Vec::new();
+        match self.connections.cut_off {
+            0 => {}
+            1 => sentences.push("a request to the health server was cut off".to_owned()),
+            count => sentences.push(format!("{count} requests to the health server were cut off")),
+        }
         for (what, left) in [("tasks", &self.tasks_left), ("checks", &self.checks_left)] {
             if !left.is_empty() {
                 sentences.push(format!("these {what} did not end in time: {}", left.join(", ")));

@@ -5,6 +5,7 @@ mod builder;
 mod error;
 mod extension;
 mod handles;
+mod journal;
 mod notify;
 mod panels;
 mod record;
@@ -30,6 +31,7 @@ pub use crate::{
     error::Error,
     extension::Extension,
     handles::Handles,
+    journal::is_journal,
     notify::{Notification, Notifier},
     record::{RecordReport, SampleData, counted, init_db, open_record},
     signals::{Signals, outlive_file_size_limit},

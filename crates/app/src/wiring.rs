@@ -17,6 +17,8 @@ use trading_monitoring::{Metrics, MetricsOptions, ServerOptions, SystemOptions, 
 use trading_resilience::retry::{self, Policy};
 use trading_storage::{AgentId, Error, Sample};
 
+use crate::is_journal;
+
 /// The seed of the sample data. Arbitrary; the same for all, so that people see the same data.
 const SAMPLE_SEED: u64 = 1;
 
@@ -46,6 +48,15 @@ fn shows_colour() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
+#[expect(clippy::disallowed_methods, reason = "asks where they lead, and writes nothing")]
+fn shows_priority(console: Console) -> bool {
+    match console {
+        Console::Text => is_journal(io::stderr()),
+        Console::Json => is_journal(io::stdout()),
+        Console::Off => false,
+    }
+}
+
 pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trading_logging::Options {
     let logging = &settings.logging;
     let defaults = trading_logging::Options::at(logging.path.full());
@@ -57,6 +68,7 @@ pub(crate) fn logging(settings: &Settings, more_components: Vec<String>) -> trad
             Console::Json => trading_logging::Console::Json,
             Console::Off => trading_logging::Console::Off,
         },
+        console_priority: shows_priority(logging.console),
         colour: logging.no_color.is_none() && shows_colour(),
         components: defaults.components.iter().cloned().chain(more_components).collect(),
         retention_days: logging.retention_days,

@@ -9,6 +9,23 @@ use std::{
     time::Duration,
 };
 
+use log::Level;
+
+/// Appends whole lines, each after its priority.
+///
+/// **Source:** sd-daemon(3).
+pub(crate) fn prioritise(out: &mut String, levels: impl Iterator<Item = Level>, lines: &str) {
+    for (level, line) in levels.zip(lines.split_inclusive('\n')) {
+        out.push_str(match level {
+            Level::Error => "<3>",
+            Level::Warn => "<4>",
+            Level::Info => "<6>",
+            Level::Debug | Level::Trace => "<7>",
+        });
+        out.push_str(line);
+    }
+}
+
 /// What became of some lines.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Shown {

@@ -40,6 +40,10 @@ pub struct Options {
     /// How long the files wait for a console that stands still, before its lines are left out of it until it goes on; they are
     /// counted. Default: 1 s (arbitrary: longer than a busy terminal takes, shorter than the queue needs to fill up).
     pub console_wait: Duration,
+    /// Whether each line of the console begins with its priority, which the journal of systemd takes off and keeps: `<3>` ERROR,
+    /// `<4>` WARN, `<6>` INFO, `<7>` DEBUG and TRACE. Default: `false`. The caller decides it (its stream is that of the
+    /// variable `JOURNAL_STREAM`), because this crate looks at neither.
+    pub console_priority: bool,
     /// Whether [`Console::Text`] is coloured. Default: `false`. The caller decides it (a terminal, and `NO_COLOR` not
     /// set), because this crate looks at neither.
     pub colour: bool,
@@ -97,6 +101,7 @@ impl Options {
             levels: Vec::new(),
             console: Console::Off,
             console_wait: Duration::from_secs(1),
+            console_priority: false,
             colour: false,
             components: ["agents", "api", "trading", "performance"].map(String::from).to_vec(),
             queue_lines: 8_192,

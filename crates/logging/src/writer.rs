@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    mem,
+    iter, mem,
     path::Path,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -13,7 +13,7 @@ use log::{Level, Record};
 
 use crate::{
     component::MAIN,
-    console::{Console, Shown},
+    console::{Console, Shown, prioritise},
     file::{Calendar, LogFile, archive::Archive},
     housekeeper::Housekeeper,
     line::Lines,
@@ -33,6 +33,8 @@ pub(crate) struct Writer {
     out: Option<Box<dyn Write + Send>>,
     console: Option<Console>,
     console_wait: Duration,
+    /// The lines with their priorities, if the console is to have those.
+    prioritised: Option<String>,
     calendar: Calendar,
     housekeeper: Housekeeper,
     /// The day for which the house was kept.
@@ -60,6 +62,7 @@ impl Writer {
             out: console,
             console: None,
             console_wait: options.console_wait,
+            prioritised: options.console_priority.then(String::new),
             calendar: Calendar::new(options.zone),
             housekeeper: Housekeeper::new(Arc::clone(&shared), archive, options.gzip),
             kept: None,
@@ -109,7 +112,7 @@ impl Writer {
         }
         self.unreported += batch.dropped;
         self.write_files();
-        self.write_console(&batch.json, &batch.text);
+        self.write_console(batch.entries.iter().map(|entry| entry.level), &batch.json, &batch.text);
         for folded in &mut batch.folded {
             self.report_folded(folded);
         }
@@ -148,7 +151,7 @@ impl Writer {
         lines.repeated(folded.entry.at, folded.count);
         self.append(&folded.entry, &lines.json);
         self.write_files();
-        self.write_console(&lines.json, &lines.text);
+        self.write_console(iter::once(folded.entry.level), &lines.json, &lines.text);
     }
 
     /// Says in the logs themselves how many lines are missing from them.
@@ -172,7 +175,7 @@ impl Writer {
         let entry = Entry { json_bytes, at, level: Level::Warn, component: None, kept: true, identity: None };
         self.append(&entry, &lines.json);
         self.write_files();
-        self.write_console(&lines.json, &lines.text);
+        self.write_console(iter::once(entry.level), &lines.json, &lines.text);
     }
 
     fn write_files(&mut self) {
@@ -181,7 +184,7 @@ impl Writer {
         let (lines, bytes) = self.main.take_done();
         counters.lines.fetch_add(lines, Relaxed);
         counters.bytes.fetch_add(bytes, Relaxed);
-        for file in std::iter::once(&mut self.main).chain(&mut self.components) {
+        for file in iter::once(&mut self.main).chain(&mut self.components) {
             if let Some(error) = file.take_failure() {
                 counters.errors.fetch_add(1, Relaxed);
                 self.shared.standard_error.complain(format_args!(
@@ -203,12 +206,20 @@ impl Writer {
         }
     }
 
-    fn write_console(&mut self, json: &str, text: &str) {
+    fn write_console(&mut self, levels: impl Iterator<Item = Level>, json: &str, text: &str) {
         let Some(console) = &self.console else { return };
         let lines = if self.shared.format.text.is_some() { text } else { json };
         if lines.is_empty() {
             return;
         }
+        let lines = match &mut self.prioritised {
+            None => lines,
+            Some(prioritised) => {
+                prioritised.clear();
+                prioritise(prioritised, levels, lines);
+                prioritised.as_str()
+            }
+        };
         let counters = &self.shared.counters;
         match console.show(lines) {
             Shown::Yes => {}
@@ -249,11 +260,11 @@ impl Writer {
     }
 
     fn is_clean(&self) -> bool {
-        std::iter::once(&self.main).chain(&self.components).all(LogFile::is_clean)
+        iter::once(&self.main).chain(&self.components).all(LogFile::is_clean)
     }
 
     fn files(&mut self) -> impl Iterator<Item = &mut LogFile> {
-        std::iter::once(&mut self.main).chain(&mut self.components)
+        iter::once(&mut self.main).chain(&mut self.components)
     }
 }
 

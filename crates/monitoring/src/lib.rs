@@ -22,7 +22,7 @@ pub use metrics::{
     Counter, Distribution, Family, Gauge, Kind, Labels, Metrics, MetricsOptions, Sample, Series, SinceStart, Summary,
     Timer, Timing,
 };
-pub use server::{Pages, Part, Query, Reply, Server, ServerOptions, Site, Sources, Token};
+pub use server::{Drained, Pages, Part, Query, Reply, Server, ServerOptions, Site, Sources, Token};
 pub use status::Status;
 pub use system::{
     CpuReport, DiskReport, DiskSpace, LimitedBy, LoadReport, MemoryReport, ProcessReport, SwapReport, System,

@@ -63,7 +63,17 @@ pub struct Server {
 #[derive(Debug)]
 struct Running {
     stop: oneshot::Sender<Duration>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<Drained>,
+}
+
+/// How the connections that were open when a server was told to stop have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Those whose requests were answered, and those that had none.
+    pub in_order: usize,
+    /// Those that were closed with a request under way, if only half of it was sent or half of its answer taken.
+    pub cut_off: usize,
 }
 
 impl Server {
@@ -104,9 +114,10 @@ impl Server {
         let thread = thread::Builder::new()
             .name(name.into())
             .spawn(move || {
-                driver.block_on(accept::serve(listener, site, stopped));
+                let drained = driver.block_on(accept::serve(listener, site, stopped));
                 // Waits for no route that hangs.
                 driver.shutdown_background();
+                drained
             })
             .map_err(|source| Error::Thread { name: name.into(), source })?;
         Ok(Self { address, running: Mutex::new(Some(Running { stop, thread })) })
@@ -119,13 +130,19 @@ impl Server {
     }
 
     /// Accepts no further connection, lets the requests that are under way end for up to `limit`, and closes what is
-    /// left: a request that is only half sent, for example. Blocks until that is done; a second call does nothing.
-    pub fn shutdown(&self, limit: Duration) {
+    /// left: a request that is only half sent, for example. Blocks until that is done, and returns how the connections ended; a
+    /// second call does nothing, and finds none.
+    pub fn shutdown(&self, limit: Duration) -> Drained {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Running { stop, thread }) = running.take() else { return };
+        let Some(Running { stop, thread }) = running.take() else { return Drained::default() };
         // An error of either says that the thread has panicked: then there is nothing left to stop.
-        if stop.send(limit).is_err() | thread.join().is_err() {
-            log::error!("the health server had already ended, by a panic");
+        let told = stop.send(limit);
+        match (told, thread.join()) {
+            (Ok(()), Ok(drained)) => drained,
+            _ => {
+                log::error!("the health server had already ended, by a panic");
+                Drained::default()
+            }
         }
     }
 }

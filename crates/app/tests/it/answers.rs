@@ -122,6 +122,11 @@ fn usage_and_version_are_json_where_that_is_asked_for() {
     let version: Value = serde_json::from_str(&version).expect("JSON");
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
     assert!(version["sqlite"].as_str().is_some_and(|text| text.starts_with("3.")), "{version}");
+    for name in ["app", "config", "logging", "monitoring", "resilience", "storage"] {
+        assert_eq!(version["crates"][name], env!("CARGO_PKG_VERSION"), "{name}");
+    }
+    let error = json_error(root, &[], &["completions", "bash", "--json"], 2);
+    assert_eq!(error["error"], "completions are a script, and no JSON");
 }
 
 #[test]
@@ -285,6 +290,27 @@ fn the_token_goes_to_the_address_of_the_settings_alone() {
         assert!(header.starts_with("GET /") && !header.contains(TOKEN), "{header}");
     }
     assert!(!sent(&ours, &["health", "--url", &url("127.0.0.1", "elsewhere")]).contains(TOKEN));
+    assert!(!sent(&[("MONITORING__PORT", "1")], &["health", "--url", &url("127.0.0.1", "")]).contains(TOKEN));
+}
+
+#[test]
+fn one_that_is_not_ready_is_not_well_and_says_why() {
+    let folder = project();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let url = format!("http://{}/ready", listener.local_addr().expect("an address"));
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("somebody asks");
+        let lines = BufReader::new(&stream).lines().map(|line| line.expect("is read"));
+        let header: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+        assert_eq!(header.first().map(String::as_str), Some("GET /ready HTTP/1.1"));
+        let body = r#"{"ready":false,"phase":"stopping","reasons":["the program is stopping"]}"#;
+        write!(&stream, "HTTP/1.1 503 Service Unavailable\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            .expect("is answered");
+    });
+    let (code, said, error) = answer(folder.path(), &[], &["health", "--url", &url]);
+    assert_eq!((code, said.as_str()), (Some(1), "not ready: the program is stopping\n"));
+    assert!(error.starts_with("error: it is not ready: the program is stopping; way out: see "), "{error}");
+    server.join().expect("it was asked");
 }
 
 #[test]

@@ -229,3 +229,19 @@ fn a_folder_of_backups_that_is_a_file() {
         refused(&folder, &variables, 1, expected);
     }
 }
+
+#[test]
+fn more_made_up_trades_than_a_disk_holds() {
+    let folder = project();
+    let before = tree(folder.path());
+    for trades in ["10000001", "99999999999"] {
+        let output = run(folder.path(), &[], &["init-db", "--sample-data", "--trades", trades]);
+        let expected = format!(
+            "error: invalid value '{trades}' for '--trades <N>': {trades} is not in 0..=10000000\n\nFor more information, try '--help'.\n"
+        );
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
+    }
+    assert_eq!(tree(folder.path()), before, "nothing was changed");
+    let help = text(&run(folder.path(), &[], &["init-db", "--help"]).stdout);
+    assert!(help.contains("at most 10,000,000"), "{help}");
+}

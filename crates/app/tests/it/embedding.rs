@@ -48,14 +48,23 @@ fn a_stop_says_what_was_cut_off() {
     });
     let app = App::builder(settings.expect("loads")).without_logging().task(stuck).start().expect("starts");
     let database = app.database().clone();
+    let idle = TcpStream::connect(app.address()).expect("it listens");
+    let mut half = TcpStream::connect(app.address()).expect("it listens");
+    write!(half, "GET /health HT").expect("is sent");
+    // One that came after them is answered, so that they were taken in.
+    let mut later = TcpStream::connect(app.address()).expect("it listens");
+    write!(later, "GET /ping HTTP/1.1\r\nHost: test\r\n\r\n").expect("is sent");
+    assert!(later.read(&mut [0; 64]).expect("is answered") > 0);
     let stopped = app.shutdown(Duration::from_millis(500));
+    assert_eq!((stopped.connections.in_order, stopped.connections.cut_off), (2, 1));
     let expected = [
+        "a request to the health server was cut off",
         "these tasks did not end in time: stuck",
         "the record was still in use; the next start folds its write-ahead log",
     ];
     assert_eq!(stopped.cut_off(), expected);
     assert_eq!(database.read(|r| r.counts()).expect("goes on").agents, 5);
-    drop(hold);
+    drop((hold, idle));
 }
 
 #[test]

@@ -3,8 +3,12 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        net::UnixDatagram,
+    },
     path::Path,
+    process::Command,
     time::Duration,
 };
 
@@ -27,6 +31,39 @@ impl Manager {
         let length = self.0.recv(&mut message).expect("something is told in time");
         String::from_utf8_lossy(message.get(..length).expect("as long as was said")).trim_end().to_owned()
     }
+}
+
+#[test]
+fn the_journal_is_told_how_grave_each_line_is() {
+    let folder = project();
+    let root = folder.path();
+    let journal = root.join("journal");
+    fs::write(&journal, "").expect("is made");
+    let found = fs::metadata(&journal).expect("is there");
+    let itself = format!("{}:{}", found.dev(), found.ino());
+    // Whoever redirects a stream leaves the variable as it was.
+    let elsewhere = format!("{}:{}", found.dev(), found.ino() + 1);
+    let say = |stream: &str, redirection: &str, console: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$0\" {redirection}journal"), env!("CARGO_BIN_EXE_trading")]);
+        command.current_dir(root).env_clear().env("JOURNAL_STREAM", stream).env("LOGGING__CONSOLE", console);
+        command.env("MONITORING__EXTERNAL_CHECKS", "false").env("MONITORING__PORT", "0");
+        command
+    };
+    for (stream, priority) in [(itself.as_str(), "<6>"), (&elsewhere, ""), ("", "")] {
+        let running = Running::of(say(stream, "2>", "text"));
+        assert_eq!(running.stop(Signal::TERM).0, Some(0));
+        let said = fs::read_to_string(&journal).expect("is read");
+        let stopped = said.lines().find(|line| line.contains("stopped")).expect("it says so");
+        let bare = stopped.strip_prefix(priority).unwrap_or_default();
+        assert!(bare.starts_with(|first: char| first.is_ascii_digit()), "{stream}: {said}");
+    }
+    // And why it does not start.
+    let mut refused = say(&itself, "2>", "text");
+    let code = refused.env("LOG_LEVEL", "loud").env("MONITORING__PORT", "http").status().expect("it runs").code();
+    let said = fs::read_to_string(&journal).expect("is read");
+    assert_eq!((code, said.lines().count()), (Some(2), 3), "{said}");
+    assert!(said.starts_with("<3>error: ") && said.lines().all(|line| line.starts_with("<3>")), "{said}");
 }
 
 #[test]

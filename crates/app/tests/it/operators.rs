@@ -309,6 +309,13 @@ fn health_asks_the_running_program() {
     assert!(said.starts_with("healthy\nCOMPONENT        STATUS   MESSAGE\n"), "{said}");
     assert!(said.contains("\ndatabase         healthy  answers\n"), "{said}");
     assert_eq!(json(root, &["health", "--url", &url])["status"], "healthy");
+    for path in ["", "/"] {
+        let server = format!("http://{}{path}", running.address);
+        assert!(well(root, &["health", "--url", &server]).starts_with("healthy\nCOMPONENT "), "{server}");
+    }
+    let ready = format!("http://{}/ready", running.address);
+    assert_eq!(well(root, &["health", "--url", &ready]), "ready\n");
+    assert_eq!(json(root, &["health", "--url", &ready])["ready"], true);
     let elsewhere = format!("http://{}/ping", running.address);
     let error = fails(root, &["health", "--url", &elsewhere], 1);
     assert!(error.contains(" answered 200, and not as our health server does; way out: "), "{error}");

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    num::NonZeroU32,
     time::{Duration, Instant},
 };
 
@@ -85,6 +86,37 @@ fn json_on_the_console_is_the_main_file() {
     assert!(logging.shutdown());
     assert_eq!(stage.console.text(), stage.read("trading_automation.log"));
     assert_eq!(stage.messages("trading_automation.log"), ["one", "two"]);
+}
+
+#[test]
+fn each_line_says_its_priority_where_that_is_asked_for_and_those_of_the_files_do_not() {
+    const ALL: [(Level, &str); 5] = [
+        (Level::Error, "<3>"),
+        (Level::Warn, "<4>"),
+        (Level::Info, "<6>"),
+        (Level::Debug, "<7>"),
+        (Level::Trace, "<7>"),
+    ];
+    for console in [Console::Text, Console::Json] {
+        let stage = Stage::new();
+        let level = log::LevelFilter::Trace;
+        let options =
+            Options { console, level, console_priority: true, repeats_max: NonZeroU32::new(1), ..stage.options() };
+        let (logging, logger) = stage.start(options);
+        ALL.iter().for_each(|(level, _)| say(&*logger, *level, "app", "first\nsecond"));
+        // Those that are folded are told by one line.
+        (0..3).for_each(|_| say(&*logger, Level::Error, "app", "first\nsecond"));
+        assert!(logging.shutdown());
+        let shown = stage.console.text();
+        let expected: Vec<_> = ALL.iter().map(|(_, priority)| *priority).chain(["<3>"]).collect();
+        assert_eq!(shown.lines().map(|line| line.split_inclusive('>').next().unwrap()).collect::<Vec<_>>(), expected);
+        let file = stage.read("trading_automation.log");
+        assert_eq!((file.lines().count(), file.contains("<3>")), (expected.len(), false), "{file}");
+        if console == Console::Json {
+            let bare: Vec<_> = shown.lines().map(|line| &line[3..]).collect();
+            assert_eq!(bare, file.lines().collect::<Vec<_>>());
+        }
+    }
 }
 
 #[test]

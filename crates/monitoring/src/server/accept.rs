@@ -16,7 +16,7 @@ use trading_resilience::retry::{self, Delays, Jitter, Policy};
 
 use super::connection::Connection;
 use super::pace::{Doing, Moment, Pace};
-use super::{ServerOptions, Site};
+use super::{Drained, ServerOptions, Site};
 
 /// The waits after an accept that failed because the machine is out of something, descriptors for example. Without one
 /// the loop would spin: the connection stays in the queue and fails again at once. Short at most, for `/live` is asked by
@@ -37,7 +37,7 @@ const CROWDED: Duration = Duration::from_millis(10);
 const BUFFER_BYTES_MIN: usize = 8_192;
 
 /// Serves until told to stop, and then drains for as long as it was told.
-pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Future<Output = Duration>) {
+pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Future<Output = Duration>) -> Drained {
     let options = site.options();
     let mut http = http1::Builder::new();
     http.max_header_size(options.header_bytes_max)
@@ -46,7 +46,8 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
         // Who has said everything may still listen: `printf … | nc` for example.
         .half_close(true)
         .max_buf_size(options.header_bytes_max.max(BUFFER_BYTES_MIN));
-    let mut open = Open { http, options: options.clone(), tasks: JoinSet::new(), held: Held::new() };
+    let (tasks, held, ended) = (JoinSet::new(), Held::new(), Drained::default());
+    let mut open = Open { http, options: options.clone(), tasks, held, ended };
     let mut looks = ticks(rest(options));
     let mut backoff = None;
     // Accepted, and without a place so far.
@@ -69,8 +70,9 @@ pub(super) async fn serve(listener: TcpListener, site: Site, shutdown: impl Futu
         site.note_connections(open.held.len());
     };
     drop((listener, guest));
-    open.drain(limit).await;
+    let drained = open.drain(limit).await;
     site.note_connections(0);
+    drained
 }
 
 fn ticks(period: Duration) -> Interval {
@@ -85,6 +87,8 @@ struct Open {
     options: ServerOptions,
     tasks: JoinSet<()>,
     held: Held,
+    /// How those that are not held any more ended.
+    ended: Drained,
 }
 
 type Held = HashMap<Id, Hold>;
@@ -138,20 +142,26 @@ impl Open {
     }
 
     fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let id = match ended {
-            Ok((id, ())) => id,
+        let (id, is_whole) = match ended {
+            Ok((id, ())) => (id, true),
             Err(error) => {
                 if error.is_panic() {
                     log::error!("an answer of the health server failed: {error}");
                 }
-                error.id()
+                (error.id(), false)
             }
         };
-        self.held.remove(&id);
+        let Some(Hold { pace, .. }) = self.held.remove(&id) else { return };
+        if is_whole || !pace.has_request() {
+            self.ended.in_order += 1;
+        } else {
+            self.ended.cut_off += 1;
+        }
     }
 
     /// Lets the requests that are under way end. What is still open after `limit` is closed.
-    async fn drain(&mut self, limit: Duration) {
+    async fn drain(&mut self, limit: Duration) -> Drained {
+        self.ended = Drained::default();
         for Hold { pace, .. } in self.held.values() {
             pace.finish.notify_one();
         }
@@ -166,8 +176,12 @@ impl Open {
         };
         if timeout(limit, drained).await.is_err() {
             log::debug!("the health server closes connections that are still open after {limit:?}");
-            self.tasks.shutdown().await;
+            self.tasks.abort_all();
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                self.forget(ended);
+            }
         }
+        self.ended
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Pace {
     state: AtomicU64,
     /// No further request is to be read.
     pub(super) finish: Notify,
+    /// The client has sent something.
+    pub(super) heard: AtomicBool,
     /// The header had a line that ends in a bare LF.
     pub(super) bare_lf: AtomicBool,
 }
@@ -43,6 +45,15 @@ impl Pace {
 
     pub(super) fn moment(&self) -> Moment {
         Moment(self.state.load(Ordering::Relaxed))
+    }
+
+    /// A request is under way, from its first byte to the last of its answer.
+    pub(super) fn has_request(&self) -> bool {
+        match self.moment().doing() {
+            Doing::Head => self.heard.load(Ordering::Relaxed),
+            Doing::Idle => false,
+            Doing::Writing | Doing::Answering => true,
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use super::query::Query;
 use super::reply::Reply;
 use super::route::{ENDPOINTS, Route};
 use super::tally::Tally;
-use super::{ServerOptions, Sources, accept, body, metrics_page, negotiation, page};
+use super::{Drained, ServerOptions, Sources, accept, body, metrics_page, negotiation, page};
 use crate::error::Error;
 use crate::{Gauge, Health, Metrics};
 
@@ -141,7 +141,7 @@ impl Site {
     /// Serves a listener on the caller's runtime until `shutdown` says for how long the requests that are under way may
     /// still take; what is open after that is closed. [`ServerOptions::address`] does not count.
     ///
-    /// Dropping the future closes everything at once.
+    /// Returns how the connections ended. Dropping the future closes everything at once.
     ///
     /// # Errors
     ///
@@ -151,11 +151,10 @@ impl Site {
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = Duration> + Send,
-    ) -> Result<(), Error> {
+    ) -> Result<Drained, Error> {
         let address = listener.local_addr().map_err(|source| Error::Runtime { source })?;
         self.inner.options.check(address)?;
-        accept::serve(listener, self, shutdown).await;
-        Ok(())
+        Ok(accept::serve(listener, self, shutdown).await)
     }
 
     pub(super) fn options(&self) -> &ServerOptions {

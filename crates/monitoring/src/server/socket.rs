@@ -89,6 +89,7 @@ impl AsyncRead for Socket {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         let new = buffer.filled().get(before..).unwrap_or_default();
         if let Some(last) = new.last() {
+            self.pace.heard.store(true, Ordering::Relaxed);
             if self.pace.moment().doing() == Doing::Idle {
                 self.pace.begins(Doing::Head);
             }

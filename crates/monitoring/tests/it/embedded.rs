@@ -42,7 +42,7 @@ async fn it_is_served_on_the_callers_runtime_until_it_is_told_to_stop() {
     let length = stream.read(&mut part).await.unwrap();
     assert!(part[..length].starts_with(b"HTTP/1.1 200 OK\r\n"));
     stop.send(Duration::from_secs(60)).unwrap();
-    serving.await.unwrap().unwrap();
+    assert_eq!(serving.await.unwrap().unwrap().cut_off, 0);
     assert_eq!(stream.read(&mut part).await.unwrap(), 0, "idle connections are closed");
     TcpStream::connect(address).await.unwrap_err();
 }

@@ -2,12 +2,15 @@
 
 use std::{path::PathBuf, sync::LazyLock};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint, value_parser};
 use clap_complete::Shell;
 use trading_app::{Error, storage::sqlite, version};
 use trading_config::{Loader, Settings};
 
-use crate::{failure::Failure, output::print};
+use crate::{
+    failure::Failure,
+    output::{Output, print},
+};
 
 /// The infrastructure of a trading automation system.
 #[derive(Debug, Parser)]
@@ -27,12 +30,17 @@ pub(crate) struct Cli {
 
 const SHORT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TRADING_COMMIT"), ")");
 
-/// The crates of a workspace have one version.
+/// The parts of the whole. The crates of a workspace have one version.
+pub(crate) const CRATES: [&str; 6] = ["app", "config", "logging", "monitoring", "resilience", "storage"];
+
 static LONG: LazyLock<String> = LazyLock::new(|| {
     let (version, commit, sqlite) = (version::VERSION, version::COMMIT, sqlite::version());
-    let crates = "app, config, logging, monitoring, resilience, storage";
+    let crates = CRATES.join(", ");
     format!("{version}\ncommit     {commit}\nSQLite     {sqlite}\ncrates     {crates} {version}")
 });
+
+/// What sample data may be asked for: beyond any record that we have seen, and within a disk's reach.
+const SAMPLE_TRADES_MAX: u64 = 10_000_000;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -65,8 +73,8 @@ pub(crate) enum Command {
         /// Fill a record without trades with made-up ones
         #[arg(long)]
         sample_data: bool,
-        /// How many made-up trades, of all agents together [default: 80 an agent]
-        #[arg(long, value_name = "N", requires = "sample_data")]
+        /// How many made-up trades, of all agents together, at most 10,000,000 [default: 80 an agent]
+        #[arg(long, value_name = "N", requires = "sample_data", value_parser = value_parser!(u64).range(..=SAMPLE_TRADES_MAX))]
         trades: Option<u64>,
     },
     /// Check all settings and the agents file, and start nothing
@@ -116,11 +124,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  trading health\n  trading health --url http://127.0.0.1:9090/health\n  trading health --json"
     )]
     Health {
-        /// The address that is asked [default: that of the settings]
+        /// The address that is asked: of the server, or of its /health or /ready [default: that of the settings]
         #[arg(long, value_hint = ValueHint::Url)]
         url: Option<String>,
     },
-    /// Write the completions of a shell
+    /// Write the completions of a shell: a script, so that --json is refused
     #[command(
         after_help = "Examples:\n  trading completions bash > /etc/bash_completion.d/trading\n  trading completions zsh > ~/.zfunc/_trading"
     )]
@@ -244,7 +252,11 @@ impl SettingSources {
     }
 }
 
-pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
+pub(crate) fn completions(shell: Shell, output: Output) -> Result<(), Failure> {
+    if output.json {
+        let (what, way_out) = ("completions are a script, and no JSON", "leave out --json");
+        return Err(Failure::Usage { what: what.to_owned(), way_out: way_out.to_owned() });
+    }
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "trading", &mut text);
     print(String::from_utf8_lossy(&text).trim_end())

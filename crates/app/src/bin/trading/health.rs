@@ -17,22 +17,44 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(sources: &SettingSources, url: Option<String>, output: Output) -> Result<(), Failure> {
     let settings = sources.load_without_agents()?;
-    let url = url.unwrap_or_else(|| address(&settings));
+    let url = url.map_or_else(|| address(&settings), of_health);
     let way_out =
         || "see that `trading` runs, and listens there: MONITORING__HOST, MONITORING__PORT, or --url".to_owned();
     let failed = |what| Failure::Unwell { what, way_out: way_out() };
     let (status, body) =
         ask(&settings, &url).map_err(|error| failed(format!("{url} does not answer as it should: {error}")))?;
     let report: Option<Value> = serde_json::from_str(&body).ok();
-    let Some(word) = report.as_ref().and_then(|report| report.get("status")).and_then(Value::as_str) else {
+    let Some(word) = report.as_ref().and_then(word) else {
         return Err(failed(format!("{url} answered {status}, and not as our health server does")));
     };
-    output.say(&text(word, report.as_ref()), || report.clone().unwrap_or_else(|| json!({ "status": word })))?;
+    output.say(&text(&word, report.as_ref()), || report.clone().unwrap_or_else(|| json!({ "status": word })))?;
     if status == 200 {
         return Ok(());
     }
     let way_out = "see what its components say, and its log".to_owned();
     Err(Failure::Unwell { what: format!("it is {word}"), way_out })
+}
+
+/// Where a server's health is, if nothing more is said of it than where it listens.
+fn of_health(url: String) -> String {
+    let server = url.strip_suffix('/').unwrap_or(&url);
+    match server.split_once("://") {
+        Some((_, listens)) if !listens.contains(['/', '?', '#']) => format!("{server}/health"),
+        _ => url,
+    }
+}
+
+/// What `/health`, or `/ready` with its reasons, says in a word.
+fn word(report: &Value) -> Option<String> {
+    if let Some(status) = report.get("status") {
+        return status.as_str().map(str::to_owned);
+    }
+    if report.get("ready")?.as_bool()? {
+        return Some("ready".to_owned());
+    }
+    let reasons = report.get("reasons").and_then(Value::as_array).into_iter().flatten();
+    let reasons: Vec<_> = reasons.filter_map(Value::as_str).collect();
+    Some(if reasons.is_empty() { "not ready".to_owned() } else { format!("not ready: {}", reasons.join("; ")) })
 }
 
 fn address(settings: &Settings) -> String {

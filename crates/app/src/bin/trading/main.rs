@@ -61,6 +61,6 @@ fn run(command: Option<Command>, sources: &SettingSources, output: Output) -> Re
         Command::Verify => record::verify(sources, output),
         Command::Import(arguments) => record::import(sources, &arguments, output),
         Command::Health { url } => health::run(sources, url, output),
-        Command::Completions { shell } => cli::completions(shell),
+        Command::Completions { shell } => cli::completions(shell, output),
     }
 }

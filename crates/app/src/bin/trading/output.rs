@@ -8,6 +8,7 @@ use std::{
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
+use trading_app::is_journal;
 
 use crate::failure::Failure;
 
@@ -23,10 +24,12 @@ impl Output {
     }
 
     pub(crate) fn fail(self, failure: &Failure, verbose: bool) {
-        if self.json {
-            complain(&failure.json().to_string());
+        let text = if self.json { failure.json().to_string() } else { failure.text(verbose) };
+        if is_journal_stderr() {
+            // Each line is an entry of its own there.
+            text.lines().for_each(|line| complain(&format!("<3>{line}")));
         } else {
-            complain(&failure.text(verbose));
+            complain(&text);
         }
     }
 
@@ -135,6 +138,11 @@ pub(crate) fn complain(text: &str) {
 #[expect(clippy::disallowed_methods, reason = "a binary prints")]
 fn ask(question: &str) {
     drop(write!(io::stderr(), "{question} [y/N] "));
+}
+
+#[expect(clippy::disallowed_methods, reason = "asks where it leads, and writes nothing")]
+fn is_journal_stderr() -> bool {
+    is_journal(io::stderr())
 }
 
 #[expect(clippy::disallowed_methods, reason = "asks what it is, and writes nothing")]

@@ -3,11 +3,11 @@
 use std::{io, process::ExitCode};
 
 use clap::{CommandFactory as _, error::ErrorKind};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use trading_app::{storage::sqlite, version};
 
 use crate::{
-    cli::Cli,
+    cli::{CRATES, Cli},
     failure::Failure,
     output::{self, Output},
 };
@@ -31,8 +31,9 @@ pub(crate) fn end(error: &clap::Error) -> ExitCode {
     if health { ExitCode::FAILURE } else { failure.exit_code() }
 }
 
-fn version() -> serde_json::Value {
-    json!({ "version": version::VERSION, "commit": version::COMMIT, "sqlite": sqlite::version() })
+fn version() -> Value {
+    let crates: Map<_, _> = CRATES.iter().map(|name| ((*name).to_owned(), version::VERSION.into())).collect();
+    json!({ "version": version::VERSION, "commit": version::COMMIT, "sqlite": sqlite::version(), "crates": crates })
 }
 
 /// What can be told of a command line that is not understood.
