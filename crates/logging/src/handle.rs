@@ -95,7 +95,8 @@ impl Logging {
     /// Hides a secret value from now on: wherever it stands in a line, `[redacted]` is written.
     ///
     /// Returns whether it is hidden: values shorter than 4 bytes, which ordinary text is full of, and longer than 4 KiB are
-    /// not. [`Builder::secret`] does it before the first line.
+    /// not, and none for which there is no room: all have 128 KiB together, where each counts once for each way in which it
+    /// can be spelt. One more takes up to some 20 ms, for which no line waits. [`Builder::secret`] does it before the first line.
     #[must_use = "a value that cannot be hidden will be seen"]
     pub fn hide(&self, value: &str) -> bool {
         self.shared.format.known.add(value)

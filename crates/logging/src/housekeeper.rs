@@ -53,6 +53,7 @@ impl Housekeeper {
         self.working = None;
         let Some(today) = self.next.take() else { return };
         if !self.gzip {
+            tell(&self.shared, self.archive.sweep());
             tell(&self.shared, self.archive.prune(today));
             return;
         }
@@ -61,6 +62,7 @@ impl Housekeeper {
         let (ended, working) = channel();
         let work = move || {
             let _ended = ended;
+            tell(&shared, archive.sweep());
             tell(&shared, archive.compress(&stop));
             tell(&shared, archive.prune(today));
         };

@@ -83,7 +83,7 @@ impl Archive {
     pub(crate) fn prune(&self, today: NaiveDate) -> Vec<Failure> {
         let Self { folder, names, days, bytes } = self;
         let mut failures = Vec::new();
-        let mut files = list(folder, names, &mut failures);
+        let mut files = list(folder, names, "", &mut failures);
         // Those of the same age by name, so that the same ones go each time.
         files.sort();
         let next = files.last().and_then(|(newest, ..)| newest.day.succ_opt());
@@ -105,10 +105,24 @@ impl Archive {
         failures
     }
 
+    /// Deletes what a death left of a compression. Not while one is under way here.
+    pub(crate) fn sweep(&self) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        let parts = list(&self.folder, &self.names, ".part", &mut failures);
+        for (_, path, _) in parts.into_iter().filter(|(dated, ..)| dated.is_compressed) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => failures.push((path, error)),
+                // Another process with the same folder was faster.
+                Err(_) | Ok(()) => {}
+            }
+        }
+        failures
+    }
+
     /// Compresses what is not yet, until it is told to stop.
     pub(crate) fn compress(&self, stop: &AtomicBool) -> Vec<Failure> {
         let mut failures = Vec::new();
-        let files = list(&self.folder, &self.names, &mut failures);
+        let files = list(&self.folder, &self.names, "", &mut failures);
         // An empty one is a name that the writer has just taken: what it renames to it now must not be deleted here.
         for (_, path, _) in files.into_iter().filter(|(dated, _, bytes)| !dated.is_compressed && *bytes > 0) {
             if stop.load(Relaxed) {
@@ -171,7 +185,8 @@ fn holds_the_same(compressed: &Path, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn list(folder: &Path, names: &[String], failures: &mut Vec<Failure>) -> Vec<(Dated, PathBuf, u64)> {
+/// The dated files whose names have this behind.
+fn list(folder: &Path, names: &[String], ending: &str, failures: &mut Vec<Failure>) -> Vec<(Dated, PathBuf, u64)> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
@@ -185,7 +200,8 @@ fn list(folder: &Path, names: &[String], failures: &mut Vec<Failure>) -> Vec<(Da
             Err(error) => failures.push((folder.to_owned(), error)),
             Ok(entry) => {
                 let file_name = entry.file_name();
-                let dated = file_name.to_str().and_then(|file| names.iter().find_map(|name| dated(file, name)));
+                let file = file_name.to_str().and_then(|file| file.strip_suffix(ending));
+                let dated = file.and_then(|file| names.iter().find_map(|name| dated(file, name)));
                 // Not through a link: what it leads to is not ours.
                 let metadata = entry.metadata().ok().filter(fs::Metadata::is_file);
                 files.extend(dated.zip(metadata).map(|(dated, metadata)| (dated, entry.path(), metadata.len())));

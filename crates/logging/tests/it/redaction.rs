@@ -252,3 +252,29 @@ fn only_values_that_can_be_hidden_are_said_to_be() {
     assert_eq!(stage.messages("trading_automation.log"), ["abc [redacted]"]);
     assert!(!format!("{logging:?}").contains("abcd"));
 }
+
+#[test]
+fn all_values_together_are_bounded_and_those_that_fit_stay_hidden() {
+    let stage = Stage::new();
+    let (logging, logger) = stage.start(stage.options());
+    // Plain, so that each has one spelling: 32 take all there is.
+    let values: Vec<String> = (10..43).map(|number| format!("{number}").repeat(2_048)).collect();
+    let hidden: Vec<bool> = values.iter().map(|value| logging.hide(value)).collect();
+    assert_eq!(hidden.iter().filter(|hidden| **hidden).count(), 32);
+    assert_eq!(hidden.last(), Some(&false));
+    // Nothing more has room, and what is hidden already needs none.
+    assert!(!logging.hide("more"));
+    assert!(logging.hide(&values[0]));
+    say(&*logger, Level::Info, "app", &format!("{}, {}, more", values[0], values[31]));
+    assert!(logging.flush());
+    assert_eq!(stage.messages("trading_automation.log"), ["[redacted], [redacted], more"]);
+}
+
+#[test]
+fn each_spelling_takes_of_what_all_values_can_have() {
+    let stage = Stage::new();
+    let (logging, _logger) = stage.start(stage.options());
+    // Plain, as a URL, and as a form.
+    let values = (10..42).map(|number| format!("{number} ").repeat(1_365));
+    assert_eq!(values.filter(|value| logging.hide(value)).count(), 8);
+}

@@ -22,7 +22,8 @@ fn retention_takes_only_what_is_its_own_and_too_old() {
         "trading_automation.2026-03-03.log",
         // Strangers, however alike.
         "backtest.2020-01-01.log",
-        "trading.2020-01-01.log.gz.part",
+        "trading.2020-01-01.log.part",
+        "backtest.2020-01-01.log.gz.part",
         "trading.2020-01-01.txt",
         "trading_other.2020-01-01.log",
         "trading.2020-02-30.log",
@@ -249,6 +250,21 @@ fn a_death_at_any_step_of_the_compression_loses_nothing_and_repeats_nothing() {
         let dated: Vec<String> = stage.files().into_iter().filter(|file| file.contains("2026")).collect();
         assert_eq!(dated, ["api.2026-03-03.log.gz"]);
         assert_eq!(unzipped(&stage, "api.2026-03-03.log.gz"), content);
+    }
+}
+
+#[test]
+fn what_a_death_left_of_a_compression_goes_with_the_compressing_on_or_off() {
+    for gzip in [true, false] {
+        let stage = Stage::new();
+        // One whose file is there, and one whose file is gone.
+        stage.put("api.2026-03-03.log", "a\n");
+        stage.put("api.2026-03-03.log.gz.part", "half");
+        stage.put("trading.2026-03-03.1.log.gz.part", "half");
+        let (logging, _logger) = stage.start(Options { gzip, ..stage.options() });
+        assert!(logging.shutdown());
+        let dated: Vec<String> = stage.files().into_iter().filter(|file| file.contains("2026")).collect();
+        assert_eq!(dated, [if gzip { "api.2026-03-03.log.gz" } else { "api.2026-03-03.log" }]);
     }
 }
 
