@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, ErrorKind},
     net::SocketAddr,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -63,19 +64,27 @@ pub(crate) fn run() -> anyhow::Result<String> {
     }
     // Always the same folder, so that what cargo compiles of it is found again.
     let clone = checkout().join("target/readme");
-    match fs::remove_dir_all(&clone) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
+    let remove = || match fs::remove_dir_all(&clone) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    remove()?;
     process::run(git(&["clone", "--quiet", "."]).arg(&clone))?;
+    let done = first_command(&clone);
+    // As long as it is there, cargo takes what it compiled of it for what it would compile of this checkout.
+    remove()?;
+    done
+}
+
+fn first_command(clone: &Path) -> anyhow::Result<String> {
     let [first, _] = commands(&fs::read_to_string(clone.join("README.md"))?)?;
     let (program, arguments) = first.split_first().context("a command has words")?;
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(&clone).env_clear().envs(kept());
+    command.args(arguments).current_dir(clone).env_clear().envs(kept());
     // What was compiled of others need not be compiled again; and the port of the README may be taken here.
     command.env("CARGO_TARGET_DIR", checkout().join("target")).env("MONITORING__PORT", "0");
     let banner = Running::start(&mut command)?.ready_and_ended()?;
-    let status = process::output(git(&["status", "--porcelain"]).current_dir(&clone))?;
+    let status = process::output(Command::new("git").args(["status", "--porcelain"]).current_dir(clone))?;
     ensure!(status.is_empty(), "after `{}` the clone is not as it was committed:\n{status}", first.join(" "));
     let begun = banner.first().map_or("", |line| line.trim());
     Ok(format!(

@@ -149,6 +149,14 @@ fn damage_of_any_page_is_one_line_with_the_backup_to_restore() {
             assert_eq!(error.lines().count(), 1, "page {page}, {arguments:?}: {error}");
         }
     }
+    fs::write(&database, "not a database ".repeat(1_000)).expect("is overwritten");
+    let output = run(root, &[], &["agents", "list"]);
+    let warning = text(&output.stderr).replace(&root.display().to_string(), "…");
+    assert_eq!(output.status.code(), Some(0), "they are listed from their file");
+    assert_eq!(
+        warning.trim_end(),
+        format!("warning: the record cannot be read: …/data/trading_automation.db is not a database{way_out}")
+    );
     fs::write(&database, whole).expect("is overwritten");
     assert!(well(root, &["verify"]).contains("400 trades"));
     let [init, backup, verify] = found_by;

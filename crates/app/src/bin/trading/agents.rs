@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use trading_app::{counted, storage_options};
+use trading_app::{Error, counted, storage_options};
 use trading_config::{Agent, Settings};
 use trading_storage::{ReadOnlyDatabase, Summary, rust_decimal::Decimal};
 
@@ -34,7 +34,8 @@ fn standings(settings: &Settings) -> BTreeMap<String, Summary> {
     match summaries {
         Ok(summaries) => summaries.into_iter().map(|summary| (summary.agent.id.as_str().to_owned(), summary)).collect(),
         Err(error) => {
-            complain(&format!("warning: the record cannot be read: {error}"));
+            let line = Error::of_record(error, settings).line();
+            complain(&line.replacen("error:", "warning: the record cannot be read:", 1));
             BTreeMap::new()
         }
     }
