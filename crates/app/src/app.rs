@@ -13,7 +13,7 @@ use trading_monitoring::{Drained, Health, Lifecycle, Metrics, Phase, Server};
 use trading_storage::Database;
 
 use crate::{
-    Builder, Error, Handles, RecordReport, Signals, service::Service, signals::Request, task::Tasks,
+    Builder, Error, Handles, RecordReport, Signals, counted, service::Service, signals::Request, task::Tasks,
     wiring::StorageObserver,
 };
 
@@ -246,10 +246,9 @@ impl Stopped {
     #[must_use]
     pub fn cut_off(&self) -> Vec<String> {
         let mut sentences = Vec::new();
-        match self.connections.cut_off {
-            0 => {}
-            1 => sentences.push("a request to the health server was cut off".to_owned()),
-            count => sentences.push(format!("{count} requests to the health server were cut off")),
+        if self.connections.cut_off > 0 {
+            let requests = counted(self.connections.cut_off as u64, "request");
+            sentences.push(format!("the health server cut off {requests}"));
         }
         for (what, left) in [("tasks", &self.tasks_left), ("checks", &self.checks_left)] {
             if !left.is_empty() {

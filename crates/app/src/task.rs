@@ -3,7 +3,7 @@
 mod schedule;
 mod supervisor;
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use chrono::NaiveTime;
 use chrono_tz::Tz;
@@ -135,7 +135,7 @@ impl Task {
 /// A failed task is a log line, a count, and a message to people.
 pub(crate) fn on_change(handles: &Handles) -> OnChange {
     let (metrics, notifier) = (handles.metrics.clone(), handles.notifier.clone());
-    std::sync::Arc::new(move |task, failure| {
+    Arc::new(move |task, failure| {
         let Some(failure) = failure else {
             log::info!(task; "a task that had failed is well again");
             return notifier.notify(Notification::new(task, Status::Healthy, "is well again"));

@@ -58,7 +58,7 @@ fn a_stop_says_what_was_cut_off() {
     let stopped = app.shutdown(Duration::from_millis(500));
     assert_eq!((stopped.connections.in_order, stopped.connections.cut_off), (2, 1));
     let expected = [
-        "a request to the health server was cut off",
+        "the health server cut off 1 request",
         "these tasks did not end in time: stuck",
         "the record was still in use; the next start folds its write-ahead log",
     ];

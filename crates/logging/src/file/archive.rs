@@ -94,10 +94,8 @@ impl Archive {
         for (dated, path, size) in files {
             let is_old = oldest.is_some_and(|oldest| dated.day < oldest);
             if is_old || (size > 0 && bytes.is_some_and(|max| total > max)) {
-                match fs::remove_file(&path) {
+                match remove(&path) {
                     Ok(()) => total = total.saturating_sub(size),
-                    // Another process or thread with the same folder was faster.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => failures.push((path, error)),
                 }
             }
@@ -110,10 +108,8 @@ impl Archive {
         let mut failures = Vec::new();
         let parts = list(&self.folder, &self.names, ".part", &mut failures);
         for (_, path, _) in parts.into_iter().filter(|(dated, ..)| dated.is_compressed) {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => failures.push((path, error)),
-                // Another process with the same folder was faster.
-                Err(_) | Ok(()) => {}
+            if let Err(error) = remove(&path) {
+                failures.push((path, error));
             }
         }
         failures
@@ -183,6 +179,11 @@ fn holds_the_same(compressed: &Path, path: &Path) -> io::Result<bool> {
             return Ok(false);
         }
     }
+}
+
+/// Deletes a file. Another process or thread with the same folder may have been faster.
+fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 /// The dated files whose names have this behind.
