@@ -118,7 +118,7 @@ mod tests {
             "unknown key: a.b",
             "api.key: is missing",
             "trading::token::Parser",
-            "monkey=1",
+            "keyboard=1",
             "day=1, client_order_id=7",
             "token=",
             "token:",

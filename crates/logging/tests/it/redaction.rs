@@ -88,7 +88,7 @@ fn secrets_are_redacted_by_name_and_the_rest_is_not() {
             ("smtp_password", secret.clone()),
             ("access_token", Value::from(1234)),
             ("Authorization", secret),
-            ("monkey", Value::from("bonobo")),
+            ("keyboard", Value::from("qwerty")),
             ("client_order_id", Value::from("o-1")),
         ];
         let mut record = Record::builder();
@@ -102,7 +102,7 @@ fn secrets_are_redacted_by_name_and_the_rest_is_not() {
         assert!(logging.flush());
         let expected = concat!(
             r#","api_key":"[redacted]","X-Api-Key":"[redacted]","clientSecret":"[redacted]","smtp_password":"[redacted]""#,
-            r#","access_token":"[redacted]","Authorization":"[redacted]","monkey":"bonobo","client_order_id":"o-1""#,
+            r#","access_token":"[redacted]","Authorization":"[redacted]","keyboard":"qwerty","client_order_id":"o-1""#,
         );
         assert_eq!(stage.read("trading_automation.log"), line(Level::Info, "trading", "m", expected));
         assert_eq!(stage.read("trading.log"), line(Level::Info, "trading", "m", expected));
@@ -110,7 +110,7 @@ fn secrets_are_redacted_by_name_and_the_rest_is_not() {
             assert_eq!(
                 stage.console.text(),
                 "05:06:07.089Z INFO  trading  m  api_key=[redacted] X-Api-Key=[redacted] clientSecret=[redacted] \
-                 smtp_password=[redacted] access_token=[redacted] Authorization=[redacted] monkey=bonobo \
+                 smtp_password=[redacted] access_token=[redacted] Authorization=[redacted] keyboard=qwerty \
                  client_order_id=o-1\n"
             );
         }
