@@ -12,7 +12,7 @@ use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
@@ -34,7 +34,8 @@ pub(crate) struct Seat {
 
 /// The callers of one commit.
 struct Group {
-    shared: Arc<Shared>,
+    /// What its members wait for.
+    outcome: Arc<OnceLock<Outcome>>,
     /// Callers that had the seat.
     callers: u32,
     /// Those of them that wait for the commit.
@@ -42,14 +43,7 @@ struct Group {
     head_before: Head,
 }
 
-#[derive(Default)]
-struct Shared {
-    outcome: Mutex<Option<Outcome>>,
-    decided: Condvar,
-}
-
 /// What became of a group.
-#[derive(Clone)]
 enum Outcome {
     Committed,
     /// SQLite gave the whole transaction up: nothing of it is in the database.
@@ -180,7 +174,7 @@ impl Writer {
         let succeeded = matches!(worked, Ok(Ok(_)));
         group.callers += 1;
         group.members += u32::from(succeeded);
-        let shared = Arc::clone(&group.shared);
+        let outcome = Arc::clone(&group.outcome);
         let head = if is_first && !succeeded {
             // There is nothing in it that is to stay.
             self.end(seat, &group, confirm)
@@ -190,7 +184,7 @@ impl Writer {
         match worked {
             Err(panic) => resume_unwind(panic),
             Ok(Err(error)) => Err(error),
-            Ok(Ok(value)) => shared.wait().map(|()| (value, head)),
+            Ok(Ok(value)) => outcome.wait().told().map(|()| (value, head)),
         }
     }
 
@@ -321,7 +315,7 @@ impl Writer {
             Some(ErrorCode::DatabaseBusy) => Error::Busy { waited: self.waits },
             _ => Error::query("begin to write")(source),
         })?;
-        Ok(Group { shared: Arc::default(), callers: 0, members: 0, head_before: seat.head })
+        Ok(Group { outcome: Arc::default(), callers: 0, members: 0, head_before: seat.head })
     }
 
     /// If all that was written since the beginning is still to be committed.
@@ -349,20 +343,20 @@ impl Writer {
                 break;
             }
             leaves += 1;
-            let (shared, callers) = (Arc::clone(&group.shared), group.callers);
+            let (outcome, callers) = (Arc::clone(&group.outcome), group.callers);
             state.holder = None;
             state.seat = Some(Seat { group: Some(group), ..seat });
             drop(state);
             thread::yield_now();
-            (seat, group) = self.take_back(&shared, callers)?;
+            (seat, group) = self.take_back(&outcome, callers)?;
         }
         self.end(seat, &group, confirm)
     }
 
     /// The seat that was left with this group of so many callers, if nobody came: who comes commits for all.
-    fn take_back(&self, shared: &Arc<Shared>, callers: u32) -> Option<(Seat, Group)> {
+    fn take_back(&self, outcome: &Arc<OnceLock<Outcome>>, callers: u32) -> Option<(Seat, Group)> {
         let mut state = self.lock();
-        let is_ours = |group: &mut Group| Arc::ptr_eq(&group.shared, shared) && group.callers == callers;
+        let is_ours = |group: &mut Group| Arc::ptr_eq(&group.outcome, outcome) && group.callers == callers;
         let group = state.seat.as_mut()?.group.take_if(is_ours)?;
         state.holder = Some(thread::current().id());
         state.seat.take().map(|seat| (seat, group))
@@ -415,7 +409,8 @@ impl Writer {
                 self.refuse(cause);
             }
         }
-        group.shared.decide(outcome);
+        // Who commits decides, and nobody else.
+        drop(group.outcome.set(outcome));
         head
     }
 
@@ -424,20 +419,14 @@ impl Writer {
     }
 }
 
-impl Shared {
-    fn wait(&self) -> Result<(), Error> {
-        let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.decided.wait_while(outcome, |o| o.is_none()).unwrap_or_else(PoisonError::into_inner);
-        match outcome.as_ref() {
-            Some(Outcome::RolledBack(cause)) => Err(Error::RolledBack { source: cause.clone() }),
-            Some(Outcome::Unknown(cause)) => Err(Error::CommitUnknown { source: cause.clone() }),
-            Some(Outcome::Committed) | None => Ok(()),
+impl Outcome {
+    /// As a member of the group is told it.
+    fn told(&self) -> Result<(), Error> {
+        match self {
+            Self::Committed => Ok(()),
+            Self::RolledBack(cause) => Err(Error::RolledBack { source: cause.clone() }),
+            Self::Unknown(cause) => Err(Error::CommitUnknown { source: cause.clone() }),
         }
-    }
-
-    fn decide(&self, outcome: Outcome) {
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-        self.decided.notify_all();
     }
 }
 

@@ -238,18 +238,18 @@ fn a_group_smaller_than_the_last_one_is_left_for_others_to_come() {
     let scene = Scene::patient();
     let seat = scene.writer.acquire().expect("nobody has it");
     let group = scene.writer.begin(&seat).expect("begins");
-    let (shared, callers) = (Arc::clone(&group.shared), group.callers);
+    let (outcome, callers) = (Arc::clone(&group.outcome), group.callers);
     let leave = |seat, group| {
         let mut state = scene.writer.lock();
         (state.holder, state.seat) = (None, Some(Seat { group: Some(group), ..seat }));
     };
     leave(seat, group);
-    let (seat, group) = scene.writer.take_back(&shared, callers).expect("nobody came");
+    let (seat, group) = scene.writer.take_back(&outcome, callers).expect("nobody came");
     assert_eq!(scene.writer.lock().holder, Some(thread::current().id()));
     leave(seat, group);
     scene.record(1, |_| Ok(())).expect("is recorded");
-    assert!(scene.writer.take_back(&shared, callers).is_none(), "who came committed");
-    assert!(matches!(*shared.outcome.lock().expect("no panic"), Some(Outcome::Committed)));
+    assert!(scene.writer.take_back(&outcome, callers).is_none(), "who came committed");
+    assert!(matches!(outcome.get(), Some(Outcome::Committed)));
     assert_eq!((scene.commits(), scene.recorded()), (vec![1], vec![1]));
 }
 
