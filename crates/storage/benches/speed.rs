@@ -27,6 +27,7 @@ use trading_storage::{
 const TICKERS: u64 = 500;
 const BULK: u64 = 1_000_000;
 const MEASURED: Duration = Duration::from_secs(3);
+const TURN: Duration = Duration::from_secs(1);
 
 /// An order of the moment `number`, of which there are a thousand a day. Agent, ticker and id are drawn.
 fn order(number: u64) -> Order {
@@ -96,18 +97,18 @@ fn bare(path: &Path) -> Connection {
     connection
 }
 
-/// Trades that `threads` callers record within the time, one durable trade after another, from the moment `first` on.
-fn recorded(threads: u64, within: Duration, first: u64, record: impl Fn(&Order) + Sync) -> u64 {
+/// Trades that `threads` callers record within a turn, one durable trade after another, from the moment `first` on.
+fn recorded(threads: u64, orders: fn(u64) -> Order, first: u64, record: impl Fn(&Order) + Sync) -> u64 {
     let (done, start) = (AtomicU64::new(0), Instant::now());
     thread::scope(|scope| {
         for thread in 0..threads {
             let (done, record) = (&done, &record);
             scope.spawn(move || {
                 for number in first.. {
-                    if start.elapsed() > within {
+                    if start.elapsed() > TURN {
                         break;
                     }
-                    record(&order(thread * 1_000_000 + number));
+                    record(&orders(number * threads + thread));
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -150,12 +151,14 @@ fn one_caller() {
     tell("1 caller, durable", number, ours, "a bare loop that writes as many rows", theirs_with_event);
 }
 
-/// How many callers the commits had, and how long they took.
+/// How many callers the commits had, and how long they took; and a disk that is slower than this one, in the time before they
+/// are confirmed.
 #[derive(Debug, Default)]
 struct Commits {
     count: AtomicU64,
     callers: AtomicU64,
     micros: AtomicU64,
+    delay: Duration,
 }
 
 impl Observer for Commits {
@@ -163,6 +166,7 @@ impl Observer for Commits {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.callers.fetch_add(callers.into(), Ordering::Relaxed);
         self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        pause(self.delay);
     }
 }
 
@@ -172,33 +176,76 @@ impl Commits {
     }
 }
 
-fn callers(threads: u64) {
-    const TURNS: u64 = 8;
-    let folder = TempDir::new().expect("a folder");
-    let commits = Arc::<Commits>::default();
-    let db = observed(&folder, Some(Arc::clone(&commits) as _));
-    let pool_folder = TempDir::new().expect("a folder");
-    drop(database(&pool_folder));
+fn pause(delay: Duration) {
+    if !delay.is_zero() {
+        thread::sleep(delay);
+    }
+}
+
+/// As a disk would be whose syncs take so much longer.
+fn slow_down(connection: &Connection, delay: Duration) -> Result<(), rusqlite::Error> {
+    let hook = move || {
+        pause(delay);
+        false
+    };
+    connection.commit_hook(Some(hook))
+}
+
+/// An order as callers record it who come together: of one day, and with an id that begins with it.
+fn order_of_the_day(number: u64) -> Order {
+    let order = order(number);
+    let id = format!("{}-{}-{}-{number}", order.trade_date, order.agent, order.ticker);
+    Order { client_order_id: ClientOrderId::new(id).expect("an id"), ..order }
+}
+
+/// Callers that record one trade after another each, against as many that have a connection of a pool each. And against a thread
+/// alone that commits as many trades at once, in a loop: nobody hands anything on to anybody there, so it is the most that shared
+/// commits could bring.
+fn callers(threads: u64, delay: Duration, ids: &str, orders: fn(u64) -> Order) {
+    const TURNS: u64 = 4;
+    let folders = [(); 3].map(|()| TempDir::new().expect("a folder"));
+    let [record, pooled, looped] = &folders;
+    let commits = Arc::new(Commits { delay, ..Commits::default() });
+    let db = observed(record, Some(Arc::clone(&commits) as _));
+    [pooled, looped].into_iter().for_each(|folder| drop(database(folder)));
     #[expect(clippy::disallowed_methods, reason = "the pool that one would use without the crate")]
-    let manager = SqliteConnectionManager::file(pool_folder.path().join("record.db")).with_init(prepare);
+    let manager = SqliteConnectionManager::file(pooled.path().join("record.db")).with_init(move |connection| {
+        prepare(connection)?;
+        slow_down(connection, delay)
+    });
     let size = u32::try_from(threads).expect("a small number");
     let pool = r2d2::Pool::builder().max_size(size).build(manager).expect("opens");
-    let (mut ours, mut theirs) = (0, 0);
-    // They take turns, so that what else the disk does meets both.
+    let alone = bare(&looped.path().join("record.db"));
+    slow_down(&alone, delay).expect("is set up");
+    let (mut ours, mut theirs, mut shared) = (0, 0, 0);
+    // They take turns, so that what else the disk does meets all.
     for turn in 0..TURNS {
         let first = turn * 100_000;
-        ours += recorded(threads, MEASURED / 3, first, |order| {
+        ours += recorded(threads, orders, first, |order| {
             db.transaction(|tx| tx.insert_trade(order).map(drop)).expect("is recorded");
         });
-        theirs += recorded(threads, MEASURED / 3, first, |order| {
+        theirs += recorded(threads, orders, first, |order| {
             insert_durably(&mut pool.get().expect("is lent"), order, false);
         });
+        let start = Instant::now();
+        for first in (first * threads..).step_by(usize::try_from(threads).expect("a small number")) {
+            if start.elapsed() > TURN {
+                break;
+            }
+            let group: Vec<Order> = (first..first + threads).map(orders).collect();
+            fill(&alone, &group);
+            shared += threads;
+        }
     }
+    let rate = |trades| count(trades) / (TURN.as_secs_f64() * count(TURNS));
+    let (ours, theirs, shared) = (rate(ours), rate(theirs), rate(shared));
     let (each, took) = (commits.mean(&commits.callers), commits.mean(&commits.micros));
-    println!("{threads} callers: {each:.1} share a commit, which takes {took:.0} us");
-    let rate = |trades| count(trades) / (MEASURED / 3 * u32::try_from(TURNS).expect("a small number")).as_secs_f64();
-    let (ours, theirs) = (rate(ours), rate(theirs));
-    println!("{threads} callers, durable: {ours:.0}/s, an r2d2 pool {theirs:.0}/s: {:.2} times", ours / theirs);
+    println!("{threads} callers, durable, {ids}, syncs {delay:?} longer than they are:");
+    println!(
+        "  {ours:.0}/s, an r2d2 pool {theirs:.0}/s: {:.2} times; {each:.1} a commit of {took:.0} us",
+        ours / theirs
+    );
+    println!("  a thread alone that commits {threads} at once {shared:.0}/s: {:.2} times", shared / theirs);
 }
 
 fn insert_durably(connection: &mut Connection, order: &Order, with_event: bool) {
@@ -330,7 +377,11 @@ fn main() {
         one_caller();
     }
     if wanted("callers") {
-        [16, 64].into_iter().for_each(callers);
+        for (threads, delay) in [(16, 0), (64, 0), (16, 200), (64, 200), (16, 1_000), (64, 1_000)] {
+            let delay = Duration::from_micros(delay);
+            callers(threads, delay, "ids that begin with the day", order_of_the_day);
+            callers(threads, delay, "ids in no order", order);
+        }
     }
     if wanted("bulk") {
         bulk("by time", |number| number);

@@ -61,6 +61,9 @@ name! {
 name! {
     /// The id that we give an order, so that it is never sent or recorded twice: 1 to 48 visible ASCII characters.
     ///
+    /// Ids that begin with the day (`2026-11-20-pelosi-nvda-1`) share pages of their index, so orders that come together are
+    /// recorded faster than with ids that are drawn.
+    ///
     /// **Source:** Alpaca asks that `client_order_id` be unique for ever; 48 is the length that every form of its API took.
     ClientOrderId, "a client order id (1 to 48 visible ASCII characters)",
     |name| (1..=48).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic())
