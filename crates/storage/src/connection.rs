@@ -250,6 +250,14 @@ pub(crate) fn head(connection: &Connection, instance_id: &str) -> Result<Head, E
     Ok(last.unwrap_or_else(|| Head::of_instance(instance_id)))
 }
 
+/// Another number after each commit of another connection.
+pub(crate) fn data_version(connection: &Connection) -> Result<i64, Error> {
+    connection
+        .prepare_cached("PRAGMA data_version")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .map_err(Error::query("look for other writers"))
+}
+
 /// That the chain leads through `head`.
 pub(crate) fn check_passes(connection: &Connection, path: &Path, head: &Head) -> Result<(), Error> {
     if head.sequence == 0 {

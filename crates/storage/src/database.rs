@@ -8,7 +8,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -50,8 +50,10 @@ struct Inner {
     reopening: Mutex<()>,
     /// How often it was opened anew.
     reopened: AtomicU64,
+    /// What SQLite said of the data when the writer last began.
+    data_version: AtomicI64,
     // Last: the next process may come only when all else is closed.
-    _lock: InstanceLock,
+    lock: InstanceLock,
 }
 
 /// The heads that this process knows of.
@@ -111,7 +113,8 @@ impl Database {
             options: options.clone(),
             instance_id,
             origin,
-            _lock: lock,
+            data_version: AtomicI64::default(),
+            lock,
         };
         inner.writer.resume(writer, head)?;
         Ok(Self { inner: Arc::new(inner) })
@@ -164,11 +167,12 @@ impl Database {
     /// What `work` returns; [`Error::Busy`] if its turn did not come in time, or another program held SQLite's lock;
     /// [`Error::CommitUnknown`] if the disk did not confirm the commit: the transaction may have happened, and nothing more is
     /// written ([`Error::Stopped`]) before [`reopen`](Self::reopen); [`Error::RolledBack`] if SQLite gave up the transaction;
-    /// [`Error::Nested`] within a transaction.
+    /// [`Error::Nested`] within a transaction; [`Error::Replaced`] and [`Error::HeadMismatch`] if somebody else was at the files or
+    /// the chain, and [`Error::InUse`] if that is a process that came in because the lock file was taken away.
     pub fn transaction<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let inner = &*self.inner;
         let confirm = |callers, took, head| inner.confirm(callers, took, head);
-        let (value, committed) = inner.writer.run(work, || inner.check_files(), confirm)?;
+        let (value, committed) = inner.writer.run(work, |connection, head| inner.check(connection, head), confirm)?;
         if let Some(head) = committed {
             inner.anchor_if_due(&head);
         }
@@ -278,6 +282,27 @@ impl Inner {
             Err(_) if self.writer.is_stopped() => Ok(()),
             checked => checked.map_err(|what| Error::Replaced { path: self.options.path.clone(), what }),
         }
+    }
+
+    /// Whether the transaction that was begun may write, and after which head: `head` is the one that ours left.
+    fn check(&self, connection: &Connection, head: Head) -> Result<Head, Error> {
+        let path = &self.options.path;
+        // Another process of ours that found no lock file tells more than what it did to the files.
+        self.check_files().or_else(|error| self.lock.is_lost(path).and(Err(error)))?;
+        let version = connection::data_version(connection)?;
+        if self.data_version.load(Ordering::Relaxed) == version {
+            return Ok(head);
+        }
+        let found = connection::head(connection, &self.instance_id)?;
+        if found != head {
+            connection::check_passes(connection, path, &head)?;
+            if !self.lock.is_lost(path)? {
+                let what = format!("another program wrote events, up to {}", found.sequence);
+                return Err(Error::HeadMismatch { path: path.clone(), what });
+            }
+        }
+        self.data_version.store(version, Ordering::Relaxed);
+        Ok(found)
     }
 
     /// Whether a commit that SQLite reports can be acknowledged: it must have gone into the files that stand at the path.

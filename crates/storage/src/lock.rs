@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use crate::Error;
+use crate::{Error, identity};
 
 /// How often a lock that was just taken is looked at for the process that took it: it writes that at once.
 const LOOKS: u32 = 1_000;
@@ -68,6 +68,19 @@ impl InstanceLock {
             Err(TryLockError::WouldBlock) => Err(Error::InUse { path: database.to_owned(), pid: holder(&mut file) }),
             _ => Ok(()),
         }
+    }
+
+    /// If the lock file was taken away, so that another process could come in. It has ended if this is `Ok`.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if it still runs.
+    pub(crate) fn is_lost(&self, database: &Path) -> Result<bool, Error> {
+        let ours = self.file.metadata().map(|file| (file.dev(), file.ino()));
+        let is_ours = ours.is_ok_and(|ours| identity::file_at(&self.path).is_ok_and(|found| found == ours));
+        if !is_ours {
+            Self::look(database)?;
+        }
+        Ok(!is_ours)
     }
 
     /// Lets the lock go, and removes the file if it was not there before: for what came to nothing.

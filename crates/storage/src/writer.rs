@@ -151,18 +151,19 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction and returns when it is on the disk, with the head if this caller was the one that
-    /// committed. `check` is asked before a transaction is begun whether it may be, and `confirm` after a commit (of how many
-    /// callers, how long it took, with which head) whether it can be trusted.
+    /// committed. `check` is asked when a transaction was begun whether anything may be written, and after which head: it is told
+    /// the one that the last transaction left. `confirm` is asked after a commit (of how many callers, how long it took, with
+    /// which head) whether it can be trusted.
     pub(crate) fn run<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
-        check: impl FnOnce() -> Result<(), Error>,
+        check: impl FnOnce(&Connection, Head) -> Result<Head, Error>,
         confirm: impl FnOnce(u32, Duration, Head) -> Result<(), Cause>,
     ) -> Result<(T, Option<Head>), Error> {
         let mut seat = self.acquire()?;
         let (mut group, is_first) = match seat.group.take() {
             Some(group) => (group, false),
-            None => match check().and_then(|()| self.begin(&seat)) {
+            None => match self.begin(&mut seat, check) {
                 Ok(group) => (group, true),
                 Err(error) => {
                     self.release(seat);
@@ -308,12 +309,20 @@ impl Writer {
         }
     }
 
-    fn begin(&self, seat: &Seat) -> Result<Group, Error> {
+    fn begin(
+        &self,
+        seat: &mut Seat,
+        check: impl FnOnce(&Connection, Head) -> Result<Head, Error>,
+    ) -> Result<Group, Error> {
         self.watch.is_lost.store(false, Ordering::Relaxed);
         // IMMEDIATE, because a reading transaction that turns to writing fails at once, whatever the time-out.
         execute(&seat.connection, "BEGIN IMMEDIATE").map_err(|source| match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => Error::Busy { waited: self.waits },
             _ => Error::query("begin to write")(source),
+        })?;
+        seat.head = check(&seat.connection, seat.head).inspect_err(|_refused| {
+            // There is nothing in it. If it stays open, the next one cannot begin, and is told so.
+            roll_back(&seat.connection);
         })?;
         Ok(Group { outcome: Arc::default(), callers: 0, members: 0, head_before: seat.head })
     }

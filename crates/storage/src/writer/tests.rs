@@ -59,7 +59,7 @@ impl Scene {
             self.commits.lock().expect("no panic").push(callers);
             Ok(())
         };
-        self.writer.run(work, || Ok(()), confirm)
+        self.writer.run(work, |_, head| Ok(head), confirm)
     }
 
     /// Waits until so many callers are in the queue.
@@ -236,8 +236,8 @@ fn who_waited_too_long_is_told_so_and_leaves_the_queue() {
 #[test]
 fn a_group_smaller_than_the_last_one_is_left_for_others_to_come() {
     let scene = Scene::patient();
-    let seat = scene.writer.acquire().expect("nobody has it");
-    let group = scene.writer.begin(&seat).expect("begins");
+    let mut seat = scene.writer.acquire().expect("nobody has it");
+    let group = scene.writer.begin(&mut seat, |_, head| Ok(head)).expect("begins");
     let (outcome, callers) = (Arc::clone(&group.outcome), group.callers);
     let leave = |seat, group| {
         let mut state = scene.writer.lock();
@@ -302,7 +302,7 @@ fn after_an_unconfirmed_commit_nobody_writes_until_it_is_resumed() {
             scene.queued(1);
             tx.insert_trade(&order(1)?)
         };
-        let unknown = scene.writer.run(work, || Ok(()), |_, _, _| Err(Cause::text("the disk did not say")));
+        let unknown = scene.writer.run(work, |_, head| Ok(head), |_, _, _| Err(Cause::text("the disk did not say")));
         assert!(matches!(unknown, Err(Error::CommitUnknown { .. })), "{unknown:?}");
         let refused = given_back(waiting.expect("it ran"));
         let refused = refused.expect_err("is stopped").to_string();
@@ -321,11 +321,11 @@ fn after_an_unconfirmed_commit_nobody_writes_until_it_is_resumed() {
 }
 
 #[test]
-fn a_check_that_fails_begins_nothing_and_lets_the_next_one_write() {
+fn a_check_that_fails_writes_nothing_and_lets_the_next_one_write() {
     let scene = Scene::patient();
     scope(|scope| {
         let scene = &scene;
-        let check = || {
+        let check = |_: &Connection, _| {
             scope.spawn(|| scene.record(2, |_| Ok(())).expect("is committed"));
             scene.queued(1);
             Err(Error::Nested)

@@ -198,6 +198,53 @@ fn a_creation_that_fails_leaves_nothing() {
     }
 }
 
+/// A database with one trade, opened anew.
+fn with_a_trade() -> (TempDir, Database) {
+    let (folder, db) = database();
+    db.transaction(|tx| {
+        tx.register_agent(&agent("a"))?;
+        tx.insert_trade(&order("1"))
+    })
+    .expect("is recorded");
+    drop(db);
+    let db = Database::open(&options(&folder)).expect("opens");
+    (folder, db)
+}
+
+#[test]
+fn without_its_lock_file_a_database_refuses_to_write_beside_who_came_in_and_goes_on_after() {
+    let (folder, first) = with_a_trade();
+    fs::remove_file(folder.path().join("record.db.lock")).expect("is removed");
+    let second = Database::open(&options(&folder)).expect("nobody refuses it");
+    second.transaction(|tx| tx.insert_trade(&order("2"))).expect("is recorded");
+    let error = first.transaction(|tx| tx.insert_trade(&order("3"))).expect_err("is in use");
+    assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
+    assert_eq!(first.read(|r| r.counts()).expect("is read").trades, 2, "nothing came of it");
+    drop(second);
+    first.transaction(|tx| tx.insert_trade(&order("3"))).expect("it has ended");
+    assert_eq!(first.verify(|_, _| {}).expect("is whole").events, 3);
+}
+
+#[test]
+fn events_that_another_program_wrote_while_it_was_open_are_seen() {
+    let (folder, db) = with_a_trade();
+    let path = folder.path().join("record.db");
+    tamper(&path, "UPDATE agents SET name = 'B'");
+    db.transaction(|tx| tx.insert_trade(&order("2"))).expect("no event was written");
+    tamper(
+        &path,
+        "INSERT INTO trade_events
+         SELECT 99, trade_id, sequence, order_status, executed_price, alpaca_order_id, execution_date, recorded_at, hash
+         FROM trade_events LIMIT 1",
+    );
+    for _ in 0..2 {
+        let error = db.transaction(|tx| tx.insert_trade(&order("3"))).expect_err("is not the chain that was left");
+        assert!(error.to_string().ends_with("another program wrote events, up to 99"), "{error}");
+        assert!(error.is_damage());
+    }
+    assert_eq!(db.read(|r| r.counts()).expect("is read").trades, 2);
+}
+
 #[test]
 fn a_database_that_is_replaced_while_it_is_open_is_seen() {
     let (folder, db) = database();

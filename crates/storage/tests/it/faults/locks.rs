@@ -33,7 +33,7 @@ fn s8_a_second_instance_is_refused_with_the_pid_of_the_first() {
     assert_eq!(beside.read(|r| r.counts()).expect("is read").trades, 1);
     drop(beside);
 
-    // The control: without the lock file a second one comes in, and they are in each other's way.
+    // The control: without the lock file a second one comes in. The first one writes nothing beside it.
     let pid = fs::read(folder.path().join("record.db.lock")).expect("is there");
     fs::remove_file(folder.path().join("record.db.lock")).expect("is removed");
     let second = Database::open(&options).expect("nobody refuses it");
@@ -41,6 +41,7 @@ fn s8_a_second_instance_is_refused_with_the_pid_of_the_first() {
     first.tell("9");
     first.hear_until("error");
     let control = first.heard.last().cloned().unwrap_or_default();
+    assert!(control.contains(&format!("is in use by process {}", std::process::id())), "{control}");
     first.hear_until("absent 9");
     second.verify(|_, _| {}).expect("but even then the chain has no fork");
     drop(second);
