@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::ffi::OsStrExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -38,8 +38,23 @@ pub(crate) fn waits(wanted: Duration) -> Duration {
 /// The file itself, where the path is a link to it: lock, head and log stand beside the file. By two names of one file, two
 /// processes would each take a lock of their own.
 pub(crate) fn unlinked(path: &Path) -> PathBuf {
-    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
-    is_link.then(|| fs::canonicalize(path).ok()).flatten().unwrap_or_else(|| path.to_owned())
+    let path = plain(path);
+    let is_link = fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
+    is_link.then(|| fs::canonicalize(&path).ok()).flatten().unwrap_or(path)
+}
+
+/// A path that SQLite takes for nothing else: `:memory:` and `file:…` are names of files too.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    let name = path.as_os_str().as_bytes();
+    if name.starts_with(b":") || name.starts_with(b"file:") { Path::new(".").join(path) } else { path.to_owned() }
+}
+
+/// Refuses a file that stands at another path too: by each, a process would take a lock and write a log of its own.
+pub(crate) fn refuse_second_name(path: &Path) -> Result<(), Error> {
+    match fs::metadata(path) {
+        Ok(found) if found.nlink() > 1 => Err(Error::Linked { path: path.to_owned(), names: found.nlink() }),
+        _ => Ok(()),
+    }
 }
 
 /// That there is a database of ours, found out without changing anything: neither a write-ahead log nor an index of it is
@@ -321,6 +336,15 @@ pub(crate) fn given_up() -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_sqlite_would_take_for_something_else_is_a_name_of_a_file() {
+        for (name, expected) in [(":memory:", "./:memory:"), ("file:x?mode=memory", "./file:x?mode=memory"), ("x", "x")]
+        {
+            assert_eq!(plain(Path::new(name)), Path::new(expected));
+            assert_eq!(unlinked(Path::new(name)), Path::new(expected));
+        }
+    }
 
     #[test]
     fn a_library_that_loses_commits_is_refused() {

@@ -150,11 +150,15 @@ impl Database {
     /// [`Options::read_age_max`] is ended; do not wait for other things within `work`.
     ///
     /// # Errors
-    /// [`Error::PoolTimeout`], [`Error::ReadTooLong`], or what `work` returns.
+    /// [`Error::PoolTimeout`], [`Error::ReadTooLong`], or what `work` returns; [`Error::Replaced`] if the database was deleted or
+    /// replaced since it was opened.
     pub fn read<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.inner.check_database()?;
         let readers = self.inner.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
         let readers = readers.ok_or_else(|| Error::Stopped { source: Cause::text("it is being opened anew") })?;
-        readers.read(work)
+        let read = readers.read(work);
+        // A connection that was opened in between may be one to another file.
+        self.inner.check_database().and(read)
     }
 
     /// Writes, whole or not at all: what `work` did is on the disk when this returns `Ok`, and undone when `work` returns
@@ -183,7 +187,8 @@ impl Database {
     /// [`Options::anchor_every`], and at the end.
     ///
     /// # Errors
-    /// [`Error::HeadFile`].
+    /// [`Error::HeadFile`]; [`Error::Replaced`] if the database was deleted or replaced since it was opened: what stands there now
+    /// has a head of its own.
     pub fn anchor(&self) -> Result<Head, Error> {
         self.inner.anchor()
     }
@@ -230,9 +235,13 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::ChainBroken`] with the first bad event, [`Error::HeadMismatch`] if the chain does not
-    /// lead to the head beside the database; [`Error::Query`].
+    /// lead to the head beside the database, or to what this process acknowledged; [`Error::Query`], [`Error::Replaced`].
     pub fn verify(&self, progress: impl FnMut(u64, u64)) -> Result<Verification, Error> {
-        verification::whole(self.path(), self.inner.options.busy_timeout, &self.inner.head_file, progress)
+        self.inner.check_database()?;
+        let acknowledged = self.head();
+        let connection = connection::open_reader(self.path(), self.inner.options.busy_timeout)?;
+        connection::check_passes(&connection, self.path(), &acknowledged)?;
+        verification::whole(&connection, self.path(), &self.inner.head_file, progress)
     }
 
     /// Makes a backup: the record as it is at one moment, proven, and then moved into place. Reads and writes go on meanwhile.
@@ -261,7 +270,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`open`](Self::open); [`Error::HeadMismatch`] also if something that was acknowledged is gone. The record stays
-    /// stopped then, and is read on as long as its files are the same.
+    /// stopped then, and is read on as long as its files are the same; this can be called again.
     pub fn reopen(&self) -> Result<(), Error> {
         self.inner.reopen()
     }
@@ -274,6 +283,11 @@ impl Inner {
 
     fn identity(&self) -> MutexGuard<'_, Identity> {
         self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// That the file which stands at the path is the one that was opened.
+    fn check_database(&self) -> Result<(), Error> {
+        self.identity().check_database().map_err(|what| Error::Replaced { path: self.options.path.clone(), what })
     }
 
     fn check_files(&self) -> Result<(), Error> {
@@ -339,7 +353,7 @@ impl Inner {
         // Held while writing, so that an older head never replaces a newer one.
         let mut anchored = self.anchored();
         let head = anchored.acknowledged;
-        let written = self.head_file.write(&head);
+        let written = self.check_database().and_then(|()| self.head_file.write(&head));
         if written.is_ok() {
             anchored.known = head.sequence;
         }
@@ -371,7 +385,9 @@ impl Inner {
         if opened.is_ok() || self.identity().check().is_ok() {
             *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Pool::new(&self.options)));
         }
-        let (connection, head) = opened?;
+        let (connection, head) = opened.inspect_err(|error| {
+            self.writer.refuse(&Cause::text(format!("it could not be opened anew: {error}")));
+        })?;
         self.writer.resume(connection, head)?;
         self.reopened.fetch_add(1, Ordering::AcqRel);
         Ok(())

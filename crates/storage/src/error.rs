@@ -214,8 +214,16 @@ pub enum Error {
     },
     /// A transaction was asked for within a transaction of the same thread. Use
     /// [`Transaction::nested`](crate::Transaction::nested).
-    #[error("a transaction was begun within a transaction of the same thread")]
+    #[error("a transaction was begun within a transaction of the same thread: use its `nested`")]
     Nested,
+    /// The file has another name besides: by each of them a process could write it, with a lock and a log of its own.
+    #[error("the database {} has {names} names (hard links)", path.display())]
+    Linked {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        names: u64,
+    },
     /// Another process has the database open for writing.
     #[error("the database {} is in use by process {}", path.display(), pid.map_or("?".to_owned(), |pid| pid.to_string()))]
     InUse {
@@ -337,7 +345,7 @@ pub enum Error {
         id: TradeId,
     },
     /// A status that cannot follow the one that the trade has, or that changes what is settled.
-    #[error("trade {id} is {}, and cannot become {update:?}", before.status)]
+    #[error("trade {id} is {}, and cannot become {update}", StatusUpdate::of(before))]
     StatusChange {
         /// The trade.
         id: TradeId,

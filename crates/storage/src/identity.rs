@@ -43,6 +43,11 @@ impl Identity {
         Ok(())
     }
 
+    /// The database alone: what is read is of the file that was opened.
+    pub(crate) fn check_database(&self) -> Result<(), Cause> {
+        compare(&self.path, self.database).map(drop)
+    }
+
     /// Runs what may shorten the log.
     pub(crate) fn while_folding<T>(&mut self, fold: impl FnOnce() -> T) -> T {
         let folded = fold();

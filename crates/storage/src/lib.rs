@@ -28,6 +28,7 @@ mod verification;
 mod writer;
 
 pub use chrono;
+pub use chrono_tz;
 pub use rust_decimal;
 
 pub use crate::{

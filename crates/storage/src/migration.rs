@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use rusqlite::{
-    Connection, TransactionBehavior,
+    Connection, ErrorCode, TransactionBehavior,
     hooks::{AuthAction, AuthContext, Authorization},
     params,
 };
@@ -108,6 +108,7 @@ fn normalized(sql: &str) -> String {
             '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
             // A doubled quote is the end of one text and the beginning of the next.
+            '[' => rest.find(']').map_or(rest.len(), |end| end + 1),
             '\'' | '"' | '`' => rest.chars().skip(1).take_while(|c| *c != first).map(char::len_utf8).sum::<usize>() + 2,
             space if space.is_whitespace() => space.len_utf8(),
             other => {
@@ -119,7 +120,7 @@ fn normalized(sql: &str) -> String {
         let (part, after) = rest.split_at(length.min(rest.len()));
         rest = after;
         match first {
-            '\'' | '"' | '`' => text.push_str(part),
+            '\'' | '"' | '`' | '[' => text.push_str(part),
             _ if text.is_empty() || text.ends_with(' ') => {}
             _ => text.push(' '),
         }
@@ -221,7 +222,10 @@ fn apply(connection: &mut Connection, path: &Path, set: &MigrationSet, migration
         component: set.component,
         version: migration.version,
         name: migration.name,
-        source: Cause::of_sqlite(source),
+        source: match source.sqlite_error_code() {
+            Some(ErrorCode::AuthorizationForStatementDenied) => Cause::text(KEPT_OFF),
+            _ => Cause::of_sqlite(source),
+        },
     };
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     if compare(&tx, path, set)? >= migration.version {
@@ -259,6 +263,9 @@ fn apply(connection: &mut Connection, path: &Path, set: &MigrationSet, migration
     tx.commit().map_err(failed)
 }
 
+const KEPT_OFF: &str =
+    "a step changes neither the tables of the record nor what is on them, and has no PRAGMA, ATTACH, BEGIN or COMMIT";
+
 /// Denies what would change our tables, or end the step's transaction.
 fn keep_off_core_tables(context: AuthContext<'_>) -> Authorization {
     let table = match context.action {
@@ -273,6 +280,8 @@ fn keep_off_core_tables(context: AuthContext<'_>) -> Authorization {
         | AuthAction::CreateTempTrigger { table_name, .. }
         | AuthAction::DropTrigger { table_name, .. } => table_name,
         AuthAction::DropView { view_name } => view_name.strip_suffix("_view").unwrap_or(view_name),
+        // What SQLite itself asks when a column comes to a STRICT table.
+        AuthAction::Pragma { pragma_name: "quick_check", .. } => return Authorization::Allow,
         AuthAction::Transaction { .. } | AuthAction::Pragma { .. } | AuthAction::Attach { .. } => {
             return Authorization::Deny;
         }

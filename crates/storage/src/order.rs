@@ -175,6 +175,19 @@ impl Order {
         }
     }
 
+    /// If the results of this one can come after those of `before`.
+    pub(crate) fn may_follow(&self, before: &Self) -> bool {
+        fn kept<T: PartialEq>(before: Option<&T>, now: Option<&T>) -> bool {
+            before.is_none() || before == now
+        }
+        let settled = kept(before.executed_price.as_ref(), self.executed_price.as_ref())
+            && kept(before.executed_at.as_ref(), self.executed_at.as_ref());
+        before.status.may_become(self.status)
+            && !(self.status.is_unexecuted() && self.executed_price.is_some())
+            && (settled || !before.status.is_final())
+            && kept(before.broker_order_id.as_ref(), self.broker_order_id.as_ref())
+    }
+
     /// If both ask for the same: all but the results, which are status, broker's id, and price and time of the execution.
     #[must_use]
     pub fn same_intent(&self, other: &Self) -> bool {
@@ -185,27 +198,29 @@ impl Order {
     /// What another order asks for otherwise, for people: `quantity 1 and not 2, ticker A and not B`; empty if nothing.
     #[must_use]
     pub fn differences(&self, other: &Self) -> String {
-        fn text(value: Option<impl fmt::Display>) -> String {
-            value.map_or_else(|| "nothing".to_owned(), |value| value.to_string())
+        fn some(value: impl fmt::Display) -> Option<String> {
+            Some(value.to_string())
         }
         let fields = [
-            ("client order id", self.client_order_id.to_string(), other.client_order_id.to_string()),
-            ("agent", self.agent.to_string(), other.agent.to_string()),
-            ("ticker", self.ticker.to_string(), other.ticker.to_string()),
-            ("side", self.side.to_string(), other.side.to_string()),
-            ("order type", self.order_type.to_string(), other.order_type.to_string()),
-            ("quantity", self.quantity.normalize().to_string(), other.quantity.normalize().to_string()),
+            ("client order id", some(&self.client_order_id), some(&other.client_order_id)),
+            ("agent", some(&self.agent), some(&other.agent)),
+            ("ticker", some(&self.ticker), some(&other.ticker)),
+            ("side", some(self.side), some(other.side)),
+            ("order type", some(self.order_type), some(other.order_type)),
+            ("quantity", some(self.quantity.normalize()), some(other.quantity.normalize())),
             (
                 "price",
-                text(self.price.map(|price| price.normalize())),
-                text(other.price.map(|price| price.normalize())),
+                self.price.and_then(|price| some(price.normalize())),
+                other.price.and_then(|price| some(price.normalize())),
             ),
-            ("politician", text(self.politician.as_ref()), text(other.politician.as_ref())),
-            ("source trade date", text(self.source_trade_date), text(other.source_trade_date)),
-            ("trade date", self.trade_date.to_string(), other.trade_date.to_string()),
+            ("politician", self.politician.clone(), other.politician.clone()),
+            ("source trade date", self.source_trade_date.and_then(some), other.source_trade_date.and_then(some)),
+            ("trade date", some(self.trade_date), some(other.trade_date)),
         ];
         let differing = fields.into_iter().filter(|(_, mine, others)| mine != others);
-        let said: Vec<_> = differing.map(|(field, mine, others)| format!("{field} {mine} and not {others}")).collect();
+        let text = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+        let said: Vec<_> =
+            differing.map(|(field, mine, others)| format!("{field} {} and not {}", text(mine), text(others))).collect();
         said.join(", ")
     }
 }
@@ -239,7 +254,26 @@ pub struct StatusUpdate {
     pub executed_at: Option<DateTime<Utc>>,
 }
 
+/// `filled (price 5, broker's id b-1)`: the status, and what came with it.
+impl fmt::Display for StatusUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, executed_price, broker_order_id, executed_at } = self;
+        let price = executed_price.map(|price| format!("price {price}"));
+        let id = broker_order_id.as_ref().map(|id| format!("broker's id {id}"));
+        let time = executed_at.map(|time| format!("executed {}", time.format("%Y-%m-%dT%H:%M:%S%.fZ")));
+        let with: Vec<_> = [price, id, time].into_iter().flatten().collect();
+        write!(f, "{status}")?;
+        if with.is_empty() { Ok(()) } else { write!(f, " ({})", with.join(", ")) }
+    }
+}
+
 impl StatusUpdate {
+    /// What is recorded of an order.
+    pub(crate) fn of(order: &Order) -> Self {
+        let Order { status, executed_price, broker_order_id, executed_at, .. } = order.clone();
+        Self { status, executed_price, broker_order_id, executed_at }
+    }
+
     /// A status, with nothing else; set the other fields as needed.
     #[must_use]
     pub fn new(status: OrderStatus) -> Self {

@@ -64,8 +64,8 @@ impl ReadOnlyDatabase {
     /// # Errors
     /// As there.
     pub fn verify(&self, progress: impl FnMut(u64, u64)) -> Result<Verification, Error> {
-        let head_file = self.head_file(&self.connection()?)?;
-        verification::whole(self.path(), self.inner.options.busy_timeout, &head_file, progress)
+        let connection = self.connection()?;
+        verification::whole(&connection, self.path(), &self.head_file(&connection)?, progress)
     }
 
     /// Makes a backup beside whoever writes the record, as [`Database::backup`](crate::Database::backup) does. What other processes

@@ -165,11 +165,13 @@ impl<'c> Transaction<'c> {
         })
     }
 
-    /// Records what became of an order. The same once more changes nothing.
+    /// Records what became of an order. The same once more changes nothing. Of a final order, what was not known can still be
+    /// told: its price, the time, the broker's id.
     ///
     /// # Errors
-    /// [`Error::UnknownTrade`]; [`Error::StatusChange`] if the new status cannot follow the old one, the price or the time of
-    /// a final order would change, or the broker's id would be another; [`Error::Amount`]; [`Error::Query`].
+    /// [`Error::UnknownTrade`]; [`Error::StatusChange`] if the new status cannot follow the old one, or is one of before an
+    /// execution and there is the price of one; if the price or the time of a final order would be another, or the broker's id
+    /// of any; [`Error::Amount`]; [`Error::Query`].
     pub fn update_trade_status(&self, id: TradeId, update: &StatusUpdate) -> Result<(), Error> {
         let Some(trade) = self.trade(id)? else { return Err(Error::UnknownTrade { id }) };
         let before = trade.order;
@@ -178,12 +180,11 @@ impl<'c> Transaction<'c> {
         order.executed_price = update.executed_price.or(order.executed_price);
         order.broker_order_id = update.broker_order_id.clone().or(order.broker_order_id);
         // As exact as the tables hold it, or the same update again would look like another.
-        order.executed_at = update.executed_at.map(|time| time.trunc_subsecs(6)).or(order.executed_at);
+        order.executed_at = update.executed_at.map(as_stored).or(order.executed_at);
         if order == before {
             return Ok(());
         }
-        let rebrokered = before.broker_order_id.is_some() && before.broker_order_id != order.broker_order_id;
-        if before.status.is_final() || !before.status.may_become(order.status) || rebrokered {
+        if !order.may_follow(&before) {
             return Err(Error::StatusChange { id, before: Box::new(before), update: Box::new(update.clone()) });
         }
         let recorded_at = now().timestamp_micros();
@@ -371,6 +372,11 @@ fn unknown_agent(error: Error, agent: &AgentId) -> Error {
         return Error::UnknownAgent { agent: agent.clone() };
     }
     error
+}
+
+/// A time as the tables give it back: in microseconds, of which a leap second has none of its own.
+pub(crate) fn as_stored(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
 /// The time to record, as exact as the tables hold it.

@@ -1,11 +1,11 @@
 //! The proof that the record is whole: SQLite's own checks, and a walk along the chain.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use rusqlite::{Connection, Row};
 
 use crate::{
-    Error, connection,
+    Error,
     event::{Event, Head},
     head_file::HeadFile,
     migration,
@@ -35,14 +35,14 @@ const WALK: &str = "SELECT e.sequence, e.trade_id, e.previous, e.recorded_at, e.
      FROM trade_events AS e LEFT JOIN trades AS t ON t.id = e.trade_id ORDER BY e.sequence";
 
 /// All of it, at one moment, beside whoever writes.
+///
+/// `connection` is of its own: it takes longer than a read may, and is not one of the few.
 pub(crate) fn whole(
+    connection: &Connection,
     path: &Path,
-    busy_timeout: Duration,
     head_file: &HeadFile,
     progress: impl FnMut(u64, u64),
 ) -> Result<Verification, Error> {
-    // A connection of its own: it takes longer than a read may, and is not one of the few.
-    let connection = connection::open_reader(path, busy_timeout)?;
     // Of one moment, or the writes beside it would look like damage.
     let moment = connection.unchecked_transaction().map_err(Error::query("begin to verify"))?;
     integrity(&moment, path)?;
@@ -50,7 +50,7 @@ pub(crate) fn whole(
     schema(&moment, path)?;
     // Read after the moment, so at another: events that are missing from it now were written since.
     drop(moment);
-    head_file.check(&connection)?;
+    head_file.check(connection)?;
     Ok(verification)
 }
 

@@ -298,7 +298,8 @@ impl Writer {
         }
     }
 
-    fn refuse(&self, why: &Cause) {
+    /// Writes nothing any more, and says why.
+    pub(crate) fn refuse(&self, why: &Cause) {
         let mut state = self.lock();
         state.holder = None;
         state.stopped = Some(why.clone());

@@ -137,7 +137,8 @@ impl Backup {
 
     /// Removes the backups of one database that are older than so many days at `now`, and returns where they were.
     ///
-    /// The newest three proven ones stay, however old. So does whatever is not surely a backup of this database:
+    /// The newest three proven ones stay, however old, and are read to see that they are as they were made; those that are not
+    /// count for none, and stay too. So does whatever is not surely a backup of this database:
     /// other files, backups of other instances, those whose manifest is not good, and those with files of somebody else in them.
     ///
     /// # Errors
@@ -151,11 +152,19 @@ impl Backup {
         let folder = folder.as_ref();
         let limit = TimeDelta::days(i64::from(keep_days));
         let ours = |backup: &Self| backup.is_of(instance_id) == Some(true);
-        let (mut proven, mut removed) = (0, Vec::new());
-        for backup in Self::list(folder)?.into_iter().filter(ours) {
-            proven += usize::from(backup.is_proven());
-            let kept = backup.is_proven() && proven <= KEPT;
-            if kept || now - backup.created_at <= limit || !backup.has_no_other_files() {
+        let is_old = |backup: &Self| now - backup.created_at > limit && backup.has_no_other_files();
+        let backups: Vec<_> = Self::list(folder)?.into_iter().filter(ours).collect();
+        let (mut intact, mut removed) = (0, Vec::new());
+        if !backups.iter().any(is_old) {
+            // So that nothing is read for nothing.
+            return Ok(removed);
+        }
+        for backup in backups {
+            if backup.is_proven() && intact < KEPT {
+                intact += usize::from(backup.is_intact()?);
+                continue;
+            }
+            if !is_old(&backup) {
                 continue;
             }
             let scratch = Scratch::new(folder)?;
@@ -167,6 +176,12 @@ impl Backup {
             folder::sync(folder)?;
         }
         Ok(removed)
+    }
+
+    /// If its file is byte for byte the one that was proven.
+    fn is_intact(&self) -> Result<bool, Error> {
+        let Ok(manifest) = &self.manifest else { return Ok(false) };
+        Ok(packing::hashed(&self.path.join(manifest.file_name()))? == manifest.file)
     }
 
     fn has_no_other_files(&self) -> bool {

@@ -43,9 +43,14 @@ impl Encryption {
 
     /// With a passphrase, which both who makes the backup and who reads it must have. It takes a second each time, so that
     /// guessing does too.
-    #[must_use]
-    pub fn with_passphrase(passphrase: String) -> Self {
-        Self(format::Encryption::with_passphrase(passphrase))
+    ///
+    /// # Errors
+    /// [`Error::Key`](crate::Error::Key) if it is empty.
+    pub fn with_passphrase(passphrase: String) -> Result<Self, crate::Error> {
+        if passphrase.is_empty() {
+            return Err(crate::Error::Key { rule: "a passphrase is not empty" });
+        }
+        Ok(Self(format::Encryption::with_passphrase(passphrase)))
     }
 }
 

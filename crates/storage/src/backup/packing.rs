@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek as _, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -68,12 +68,10 @@ pub(super) fn restore(
     let total = manifest.database.bytes;
     let mut report = |done: u64| progress(Progress { stage: Stage::Unpack, done: done.min(total), total });
     let path = backup.join(manifest.file_name());
-    let mut file = folder::open_file(&path).map_err(folder::failed("open", &path))?;
-    let hashed = transfer(&mut file, &mut io::sink(), &mut |_| {}).map_err(|fault| fault.reading("read", &path))?;
-    if hashed != manifest.file {
+    if hashed(&path)? != manifest.file {
         return Err(damaged("its file is not the one that the manifest describes"));
     }
-    file.rewind().map_err(folder::failed("read", &path))?;
+    let file = folder::open_file(&path).map_err(folder::failed("open", &path))?;
     let refused = |what: &str| Error::BackupKey { path: backup.to_owned(), what: what.to_owned() };
     let key = match (manifest.encrypted, key) {
         (false, _) => None,
@@ -86,6 +84,12 @@ pub(super) fn restore(
         return Err(damaged("the database in it is not the one that the manifest describes"));
     }
     Ok(())
+}
+
+/// The size and the hash of a file.
+pub(super) fn hashed(path: &Path) -> Result<Fingerprint, Error> {
+    let mut file = folder::open_file(path).map_err(folder::failed("open", path))?;
+    transfer(&mut file, &mut io::sink(), &mut |_| {}).map_err(|fault| fault.reading("read", path))
 }
 
 fn compress(

@@ -22,6 +22,7 @@ impl Database {
     /// at it, [`Error::MigrationSet`], [`Error::Migration`]. Nothing is left behind then.
     pub fn create(options: &Options) -> Result<Self, Error> {
         connection::check_library()?;
+        let options = &Options { path: connection::plain(&options.path), ..options.clone() };
         let path = options.path.as_path();
         backup::finish_interrupted(path)?;
         if fs::symlink_metadata(path).is_ok() {
@@ -73,7 +74,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Leftover`], [`Error::NotAFile`], [`Error::Emptied`], [`Error::NotADatabase`],
-    /// [`Error::Earlier`], [`Error::Foreign`], [`Error::ReadOnly`], [`Error::InUse`], [`Error::Newer`],
+    /// [`Error::Earlier`], [`Error::Foreign`], [`Error::Linked`], [`Error::ReadOnly`], [`Error::InUse`], [`Error::Newer`],
     /// [`Error::MigrationEdited`], [`Error::MigrationSet`], [`Error::HeadMismatch`], [`Error::Pragma`], [`Error::Locked`],
     /// [`Error::Damaged`], [`Error::Open`], or what [`backup`](Self::backup) returns, after which the files are as they were;
     /// [`Error::Migration`], after which the steps before the one that failed are there.
@@ -82,6 +83,7 @@ impl Database {
         let options = &Options { path: connection::unlinked(&options.path), ..options.clone() };
         backup::finish_interrupted(&options.path)?;
         connection::probe(&options.path)?;
+        connection::refuse_second_name(&options.path)?;
         let lock = InstanceLock::take(&options.path)?;
         match Self::open_locked(options) {
             Ok((writer, origin)) => Self::new(options, writer, lock, origin),

@@ -1,5 +1,7 @@
 //! What to do about an error: for operators, and for programs.
 
+use std::io;
+
 use trading_resilience::{Class, Classify, DatabaseError};
 
 use super::Error;
@@ -35,10 +37,16 @@ impl Error {
             Self::Missing { .. } => "create it, or name another path",
             Self::Exists { .. } => "name another path, or open the one that is there",
             Self::Leftover { .. } => "bring the database back, or move what is left of it aside",
+            Self::Create { source, .. } | Self::Lock { source, .. } | Self::HeadFile { source, .. }
+                if source.kind() == io::ErrorKind::StorageFull =>
+            {
+                "make room on its disk"
+            }
             Self::Create { .. } => "let this user write to the folder, or name another path",
             Self::Open { .. } | Self::ReadOnly { .. } => {
                 "let this user write to the file and its folder, or name another path"
             }
+            Self::Linked { .. } => "remove the other names, or copy the file and name the copy",
             Self::NotAFile { .. } => "move it aside, or name another path",
             Self::NotADatabase { .. } | Self::Emptied { .. } => {
                 "keep what is there, restore the newest backup, or name another path"
@@ -58,7 +66,11 @@ impl Error {
             }
             Self::Older { .. } => "open it for writing once",
             Self::MigrationEdited { .. } => "run the version of this program that made the database",
-            Self::Busy { .. } | Self::Locked { .. } | Self::InUse { .. } => "end the other process that uses it",
+            Self::Busy { .. } => "end the other process that uses it, or do less in each transaction",
+            Self::InUse { pid: Some(pid), .. } if *pid == std::process::id() => {
+                "this process has it open: use a clone of that `Database`"
+            }
+            Self::Locked { .. } | Self::InUse { .. } => "end the other process that uses it",
             Self::PoolTimeout { .. } => "allow more readers, or a longer wait",
             Self::Lock { .. } | Self::HeadFile { .. } => "let this user write to the folder of the database",
             Self::Ours { .. } => "open it as it is, it needs no import",
@@ -77,6 +89,7 @@ impl Error {
             Self::Key { .. } => "give it as `age-keygen` writes it",
             Self::RestoreLoses { .. } => "take a newer backup, or say that the loss is meant",
             Self::RestoreUnfinished { .. } => "open the database for writing once, which finishes it",
+            Self::UnknownAgent { .. } => "register it first",
             Self::Pragma { .. } => "keep the file as it is: another program changed how it is written",
             Self::MigrationSet { .. }
             | Self::Library { .. }
@@ -84,7 +97,6 @@ impl Error {
             | Self::ReadTooLong { .. }
             | Self::UnknownTrade { .. }
             | Self::StatusChange { .. }
-            | Self::UnknownAgent { .. }
             | Self::OrderConflict { .. }
             | Self::Amount { .. }
             | Self::Name { .. }
@@ -128,6 +140,7 @@ impl Classify for Error {
             | Self::Create { .. }
             | Self::Open { .. }
             | Self::NotAFile { .. }
+            | Self::Linked { .. }
             | Self::Emptied { .. }
             | Self::NotADatabase { .. }
             | Self::Earlier { .. }

@@ -6,7 +6,7 @@ use rusqlite::{Row, types::ValueRef};
 use rust_decimal::Decimal;
 
 use super::ImportFault;
-use crate::{Error, amount::Scale};
+use crate::{Error, amount::Scale, transaction::as_stored};
 
 /// How much of a cell a fault shows.
 const SHOWN_CHARS: usize = 100;
@@ -171,8 +171,8 @@ fn time(value: ValueRef<'_>, zone: Tz) -> Result<(DateTime<Utc>, bool), String> 
     if !moment.nanosecond().is_multiple_of(1_000) {
         return Err("has more than six decimals of a second".to_owned());
     }
-    let twice = |first: DateTime<Utc>| Ok((first, true));
-    let once = |moment: DateTime<Utc>| Ok((moment, false));
+    let twice = |first: DateTime<Utc>| Ok((as_stored(first), true));
+    let once = |moment: DateTime<Utc>| Ok((as_stored(moment), false));
     match offset {
         Some(offset) => moment.checked_sub_offset(offset).map(|moment| moment.and_utc()).map(once),
         None => match zone.from_local_datetime(&moment) {

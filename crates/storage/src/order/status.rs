@@ -45,7 +45,7 @@ impl OrderStatus {
     }
 
     /// If an order can be in this status only while nothing of it was executed.
-    fn is_unexecuted(self) -> bool {
+    pub(crate) fn is_unexecuted(self) -> bool {
         match self {
             Self::New | Self::Accepted | Self::PendingNew | Self::AcceptedForBidding | Self::Held | Self::Rejected => {
                 true

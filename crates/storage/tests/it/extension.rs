@@ -48,6 +48,47 @@ fn text(folder: &TempDir, error: &Error) -> String {
     error.to_string().replace(&folder.path().display().to_string(), "…")
 }
 
+const COLUMN: Migration = Migration {
+    version: 2,
+    name: "column",
+    sql: "ALTER TABLE quiver_runs ADD COLUMN source TEXT; ALTER TABLE quiver_runs RENAME COLUMN note TO remark;
+          ALTER TABLE quiver_runs DROP COLUMN remark;",
+};
+
+#[test]
+fn a_later_step_may_change_the_columns_of_a_strict_table() {
+    let (folder, db) = database();
+    drop(db);
+    for _ in 0..2 {
+        let db = Database::open(&with(&folder, &[set(&[RUNS, COLUMN])])).expect("opens");
+        assert_eq!(db.schema_version("quiver").expect("is read"), Some(2));
+        assert!(schema(&db).iter().any(|line| line.contains("source TEXT") && !line.contains("note")));
+    }
+}
+
+#[test]
+fn a_step_that_is_kept_off_is_told_what_it_may_not() {
+    for sql in ["ALTER TABLE trades ADD COLUMN x", "PRAGMA user_version = 9", "DROP TABLE agents", "BEGIN"] {
+        let (folder, db) = database();
+        drop(db);
+        let step = Migration { version: 1, name: "step", sql };
+        let error = refused(&folder, &[MigrationSet { component: "quiver", migrations: Box::leak(Box::new([step])) }]);
+        let Error::Migration { source, .. } = error else { panic!("{sql}: {error}") };
+        assert!(source.to_string().starts_with("a step changes neither the tables of the record"), "{sql}: {source}");
+    }
+}
+
+#[test]
+fn an_edit_within_brackets_is_one() {
+    const BEFORE: Migration =
+        Migration { version: 1, name: "q", sql: "CREATE TABLE [q--a] (a); CREATE TABLE q_x (a);" };
+    const AFTER: Migration = Migration { sql: "CREATE TABLE [q--b] (a); CREATE TABLE q_y (a);", ..BEFORE };
+    let (folder, db) = database();
+    drop(db);
+    drop(Database::open(&with(&folder, &[set(&[BEFORE])])).expect("opens"));
+    assert!(matches!(refused(&folder, &[set(&[AFTER])]), Error::MigrationEdited { .. }));
+}
+
 #[test]
 fn a_set_has_tables_and_a_version_of_its_own_and_grows() {
     let (folder, db) = database();

@@ -198,6 +198,67 @@ fn a_creation_that_fails_leaves_nothing() {
     }
 }
 
+#[test]
+fn a_database_of_another_name_is_never_taken_for_the_one_that_was_opened() {
+    let (folder, db) = with_a_trade();
+    let (_other_folder, other) = with_a_trade();
+    other.transaction(|tx| tx.insert_trade(&order("2"))).expect("is recorded");
+    let other_path = other.path().to_owned();
+    drop(other);
+    let path = folder.path().join("record.db");
+    let head = |ending: &str| std::path::PathBuf::from(format!("{ending}.head"));
+    fs::rename(&path, folder.path().join("aside")).expect("moved");
+    fs::rename(&other_path, &path).expect("moved");
+    fs::copy(head(&other_path.display().to_string()), head(&path.display().to_string())).expect("copied");
+    let of_the_other = fs::read(head(&path.display().to_string())).expect("is there");
+    assert!(matches!(db.read(|r| r.counts()), Err(Error::Replaced { .. })));
+    assert!(matches!(db.verify(|_, _| {}), Err(Error::Replaced { .. })));
+    assert!(matches!(db.anchor(), Err(Error::Replaced { .. })));
+    drop(db);
+    assert_eq!(
+        fs::read(head(&path.display().to_string())).expect("is there"),
+        of_the_other,
+        "it has its own head still"
+    );
+    fs::remove_file(&path).expect("is removed");
+}
+
+#[test]
+fn reading_what_was_deleted_says_so_at_once() {
+    let (folder, db) = with_a_trade();
+    fs::remove_file(folder.path().join("record.db")).expect("is removed");
+    let error = db.read(|r| r.counts()).expect_err("it is gone");
+    assert!(matches!(error, Error::Replaced { .. }), "{error}");
+}
+
+#[test]
+fn a_second_name_of_the_file_is_no_way_past_the_lock() {
+    let (folder, db) = with_a_trade();
+    drop(db);
+    let second = folder.path().join("second.db");
+    fs::hard_link(folder.path().join("record.db"), &second).expect("is linked");
+    for path in [&second, &folder.path().join("record.db")] {
+        let error = Database::open(&Options::at(path)).expect_err("has two names");
+        assert!(matches!(error, Error::Linked { names: 2, .. }), "{error}");
+    }
+    fs::remove_file(second).expect("is removed");
+    Database::open(&options(&folder)).expect("the control: it has one again");
+}
+
+#[test]
+fn events_that_went_while_it_was_open_are_missed() {
+    let (folder, db) = with_a_trade();
+    db.transaction(|tx| tx.insert_trade(&order("2"))).expect("is recorded");
+    db.verify(|_, _| {}).expect("the control: is whole");
+    tamper(
+        &folder.path().join("record.db"),
+        "PRAGMA foreign_keys = OFF; DROP TRIGGER trade_events_are_kept; DROP TRIGGER trades_are_kept;
+         DELETE FROM trade_events WHERE sequence = 2; DELETE FROM trades WHERE id = 2;",
+    );
+    let error = db.verify(|_, _| {}).expect_err("what was acknowledged is gone");
+    assert!(matches!(error, Error::HeadMismatch { .. }), "{error}");
+}
+
 /// A database with one trade, opened anew.
 fn with_a_trade() -> (TempDir, Database) {
     let (folder, db) = database();

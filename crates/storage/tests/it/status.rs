@@ -51,8 +51,14 @@ impl State {
             executed_at: executed_at.or(self.executed_at),
         };
         let other_broker = self.broker_order_id.is_some() && next.broker_order_id != self.broker_order_id;
-        let legal = may_follow(self.status, next.status) && !other_broker;
-        if next == *self || legal && !FINAL.contains(&self.status.as_str()) { Ok(next) } else { Err(()) }
+        let unexecuted = BEFORE_EXECUTION.contains(&next.status.as_str());
+        let legal =
+            may_follow(self.status, next.status) && !other_broker && !(unexecuted && next.executed_price.is_some());
+        // What was not known of a final order can still be told.
+        let changed = self.executed_price.is_some() && next.executed_price != self.executed_price
+            || self.executed_at.is_some() && next.executed_at != self.executed_at;
+        let settled = FINAL.contains(&self.status.as_str()) && changed;
+        if next == *self || legal && !settled { Ok(next) } else { Err(()) }
     }
 }
 
@@ -136,4 +142,65 @@ fn a_trade_goes_the_way_of_the_model_and_its_history_tells_every_step() {
     let proven = db.verify(|_, _| ()).expect("the chain is whole");
     assert_eq!(proven.trades, number.get());
     assert!(proven.events > 3 * proven.trades, "the walks are long enough: {proven:?}");
+}
+
+fn with_a_trade() -> (tempfile::TempDir, Database, TradeId) {
+    let (folder, db) = database();
+    let recorded = db.transaction(|tx| {
+        tx.register_agent(&agent("a"))?;
+        tx.insert_trade(&order("1"))
+    });
+    (folder, db, recorded.expect("is recorded"))
+}
+
+#[test]
+fn a_result_that_comes_in_parts_is_completed_and_then_kept() {
+    let (_folder, db, id) = with_a_trade();
+    let update = |update: &StatusUpdate| db.transaction(|tx| tx.update_trade_status(id, update));
+    let filled = StatusUpdate::new(OrderStatus::Filled);
+    update(&filled).expect("the stream was faster than the answer");
+    let told = StatusUpdate {
+        executed_price: Some(Decimal::new(5, 0)),
+        broker_order_id: Some("b-1".to_owned()),
+        executed_at: DateTime::from_timestamp(1_700_000_000, 0),
+        ..filled.clone()
+    };
+    update(&told).expect("what was not known");
+    for other in [
+        StatusUpdate { executed_price: Some(Decimal::new(6, 0)), ..filled.clone() },
+        StatusUpdate { broker_order_id: Some("b-2".to_owned()), ..filled.clone() },
+        StatusUpdate { executed_at: DateTime::from_timestamp(1_700_000_001, 0), ..filled.clone() },
+        StatusUpdate::new(OrderStatus::Canceled),
+    ] {
+        let error = update(&other).expect_err("it is settled").to_string();
+        let is = "trade 1 is filled (price 5, broker's id b-1, executed 2023-11-14T22:13:20Z)";
+        assert_eq!(error, format!("{is}, and cannot become {other}"));
+    }
+    assert_eq!(history(&db, id).len(), 3);
+}
+
+#[test]
+fn what_was_executed_is_not_forgotten_on_a_way_round() {
+    let (_folder, db, id) = with_a_trade();
+    let update = |update: &StatusUpdate| db.transaction(|tx| tx.update_trade_status(id, update));
+    let part =
+        StatusUpdate { executed_price: Some(Decimal::new(5, 0)), ..StatusUpdate::new(OrderStatus::PartiallyFilled) };
+    update(&part).expect("a part");
+    update(&StatusUpdate::new(OrderStatus::PendingCancel)).expect("may follow");
+    for status in [OrderStatus::New, OrderStatus::Accepted, OrderStatus::Held, OrderStatus::Rejected] {
+        update(&StatusUpdate::new(status)).expect_err("there is a price of an execution");
+    }
+    update(&StatusUpdate::new(OrderStatus::Canceled)).expect("the rest is");
+}
+
+#[test]
+fn a_leap_second_is_recorded_once() {
+    let (_folder, db, id) = with_a_trade();
+    let day = chrono::NaiveDate::from_ymd_opt(2016, 12, 31).expect("a day");
+    let leap = day.and_hms_milli_opt(23, 59, 59, 1_500).expect("a leap second").and_utc();
+    for _ in 0..3 {
+        let update = StatusUpdate { executed_at: Some(leap), ..StatusUpdate::new(OrderStatus::Filled) };
+        db.transaction(|tx| tx.update_trade_status(id, &update)).expect("is the same");
+    }
+    assert_eq!(history(&db, id).len(), 2);
 }

@@ -68,6 +68,17 @@ fn another_order_under_the_same_id_is_a_conflict() {
 }
 
 #[test]
+fn what_one_order_does_not_say_is_no_word_of_another() {
+    let (_folder, db) = with_agent();
+    db.transaction(|tx| tx.insert_trade(&order("1"))).expect("is recorded");
+    for word in ["nothing", "none", "None", "NULL"] {
+        let other = trading_storage::Order { politician: Some(word.to_owned()), ..order("1") };
+        let error = db.transaction(|tx| tx.insert_trade(&other)).expect_err("is another");
+        assert!(matches!(error, Error::OrderConflict { .. }), "{error}");
+    }
+}
+
+#[test]
 fn agents_must_be_registered_first() {
     let (_folder, db) = database();
     let position = Position {

@@ -58,7 +58,7 @@ fn only_the_identity_reads_what_its_recipient_was_sent() {
 fn only_the_passphrase_reads_what_was_made_with_it() {
     let (folder, db) = with_trades(3);
     let passphrase = || "correct horse".to_owned();
-    let made = encrypted(&db, folder.path(), true, Encryption::with_passphrase(passphrase()));
+    let made = encrypted(&db, folder.path(), true, Encryption::with_passphrase(passphrase()).expect("is a key"));
     assert_eq!(restore(&made, Some(Decryption::with_passphrase(passphrase()))).expect("is restored"), 3);
     let error = restore(&made, Some(Decryption::with_passphrase("wrong".to_owned()))).expect_err("is refused");
     assert!(matches!(error, Error::BackupKey { .. }), "{error}");
@@ -72,11 +72,13 @@ fn keys_that_cannot_be_understood_are_refused_and_none_is_shown() {
     assert_eq!(error, "the key is refused: there is at least one recipient");
     let error = Decryption::with_identity("AGE-SECRET-KEY-1SECRET").expect_err("is refused");
     assert_eq!(error.to_string(), "the key is refused: an identity is AGE-SECRET-KEY-1 and 58 letters and digits");
+    let error = Encryption::with_passphrase(String::new()).expect_err("is refused").to_string();
+    assert_eq!(error, "the key is refused: a passphrase is not empty");
     let shown = format!(
         "{error:?} {:?} {:?} {:?}",
         Decryption::with_identity(IDENTITY).expect("a key"),
         Decryption::with_passphrase("hunter2".to_owned()),
-        Encryption::with_passphrase("hunter2".to_owned())
+        Encryption::with_passphrase("hunter2".to_owned()).expect("is a key")
     );
     for secret in ["hunter2", "1SECRET", &IDENTITY[16..]] {
         assert!(!shown.contains(secret), "{shown}");

@@ -128,6 +128,24 @@ fn backups_go_by_age_but_the_newest_three_proven_ones_stay() {
 }
 
 #[test]
+fn a_backup_that_changed_since_it_was_proven_counts_for_none_and_stays() {
+    let (folder, db) = with_trades(1);
+    let place = folder.path().join("backups");
+    let made = [1, 2, 3, 4, 5, 6].map(|days| backup_of(&db, &place, days, now()));
+    let file = database_file(&made[1]);
+    let mut bytes = fs::read(&file).expect("is there");
+    bytes[5_000] ^= 1;
+    fs::write(&file, bytes).expect("is written");
+    let removed = Backup::prune(&place, db.instance_id(), 0, now()).expect("are removed");
+    assert_eq!(
+        removed,
+        [made[4].path.clone(), made[5].path.clone()],
+        "the second is no backup any more, the fourth is"
+    );
+    assert!(made[1].path.exists(), "somebody may want to know what happened to it");
+}
+
+#[test]
 fn nothing_of_a_stranger_is_removed() {
     let (folder, db) = with_trades(1);
     let (_other_folder, other) = with_trades(1);

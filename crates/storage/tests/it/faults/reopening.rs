@@ -136,7 +136,8 @@ fn s4_opening_anew_fails_as_long_as_the_files_are_gone() {
     insert(&db, 2).expect_err("is not confirmed");
     db.reopen().expect_err("it is gone");
     assert!(db.is_stopped());
-    assert!(matches!(insert(&db, 3), Err(Error::Stopped { .. })));
+    let Err(Error::Stopped { source }) = insert(&db, 3) else { panic!("nothing is written meanwhile") };
+    assert!(source.to_string().starts_with("it could not be opened anew: there is no database"), "{source}");
     back(db.path());
     db.reopen().expect("it is back");
     insert(&db, 3).expect("goes on");
