@@ -39,6 +39,14 @@ impl Scale {
         scaled.and_then(|scaled| i64::try_from(scaled).ok()).filter(|scaled| *scaled != i64::MIN).ok_or_else(refused)
     }
 
+    /// [`encode`](Self::encode), for what is never below zero.
+    pub(crate) fn encode_unsigned(self, field: &'static str, value: Decimal) -> Result<i64, Error> {
+        match self.encode(field, value)? {
+            scaled if scaled >= 0 => Ok(scaled),
+            _ => Err(Error::Amount { field, value: value.to_string(), rule: "0 or more".to_owned() }),
+        }
+    }
+
     /// [`encode`](Self::encode), for what must be above zero.
     pub(crate) fn encode_positive(self, field: &'static str, value: Decimal) -> Result<i64, Error> {
         match self.encode(field, value)? {

@@ -134,7 +134,7 @@ pub enum Error {
         component: &'static str,
         /// The number of the migration.
         version: u32,
-        /// Its name in the database.
+        /// Its name: in the database, or in this program if it is missing there.
         name: String,
     },
     /// A set of migrations breaks a rule.

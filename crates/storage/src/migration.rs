@@ -312,7 +312,9 @@ fn compare(connection: &Connection, path: &Path, set: &MigrationSet) -> Result<u
         let path = path.to_owned();
         let known = set.migrations.iter().find(|migration| migration.version == version);
         if found != version || known.is_none_or(|known| known.checksum() != checksum) {
-            return Err(Error::MigrationEdited { path, component, version, name });
+            // Where there is a gap, what is there now is another one.
+            let missing = known.filter(|_| found != version).map(|known| known.name.to_owned());
+            return Err(Error::MigrationEdited { path, component, version, name: missing.unwrap_or(name) });
         }
     }
     Ok(version)

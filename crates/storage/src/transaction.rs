@@ -70,9 +70,11 @@ impl<'c> Transaction<'c> {
     /// Registers an agent, or changes its name, kind and switch.
     ///
     /// # Errors
-    /// [`Error::Query`].
+    /// [`Error::Name`] if its name or kind is empty, [`Error::Query`].
     pub fn register_agent(&self, agent: &Agent) -> Result<(), Error> {
         let Agent { id, name, kind, enabled } = agent;
+        not_empty("the name of an agent (a word or more)", Some(name))?;
+        not_empty("the kind of an agent (a word or more)", Some(kind))?;
         self.execute(
             "register an agent",
             "INSERT INTO agents (id, name, type, enabled, created_at, last_updated) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
@@ -91,7 +93,7 @@ impl<'c> Transaction<'c> {
     ///
     /// # Errors
     /// [`Error::OrderConflict`] if the id is taken by an order that asks for something else, [`Error::UnknownAgent`],
-    /// [`Error::Amount`], [`Error::Query`].
+    /// [`Error::Amount`], [`Error::Name`] for a politician or a broker's id that is there and empty, [`Error::Query`].
     pub fn insert_trade(&self, order: &Order) -> Result<TradeId, Error> {
         self.insert_trade_created(order, None)
     }
@@ -119,6 +121,8 @@ impl<'c> Transaction<'c> {
         let quantity = Scale::Quantity.encode_positive("quantity", order.quantity)?;
         let price = order.price.map(|price| Scale::Money.encode_positive("price", price)).transpose()?;
         let executed_price = executed_price(order)?;
+        not_empty(A_POLITICIAN, order.politician.as_ref())?;
+        not_empty(A_BROKERS_ID, order.broker_order_id.as_ref())?;
         let recorded_at = now().timestamp_micros();
         let created_at = created_at.map_or(recorded_at, |time| time.timestamp_micros());
         let written = self.execute(
@@ -171,8 +175,9 @@ impl<'c> Transaction<'c> {
     /// # Errors
     /// [`Error::UnknownTrade`]; [`Error::StatusChange`] if the new status cannot follow the old one, or is one of before an
     /// execution and there is the price of one; if the price or the time of a final order would be another, or the broker's id
-    /// of any; [`Error::Amount`]; [`Error::Query`].
+    /// of any; [`Error::Amount`]; [`Error::Name`] for a broker's id that is empty; [`Error::Query`].
     pub fn update_trade_status(&self, id: TradeId, update: &StatusUpdate) -> Result<(), Error> {
+        not_empty(A_BROKERS_ID, update.broker_order_id.as_ref())?;
         let Some(trade) = self.trade(id)? else { return Err(Error::UnknownTrade { id }) };
         let before = trade.order;
         let mut order = before.clone();
@@ -257,8 +262,8 @@ impl<'c> Transaction<'c> {
                 position.agent.as_str(),
                 position.ticker.as_str(),
                 Scale::Quantity.encode("quantity", position.quantity)?,
-                Scale::Money.encode("average_cost", position.average_cost)?,
-                Scale::Money.encode("current_price", position.current_price)?,
+                Scale::Money.encode_unsigned("average_cost", position.average_cost)?,
+                Scale::Money.encode_unsigned("current_price", position.current_price)?,
                 Scale::Money.encode("market_value", position.market_value)?,
                 Scale::Money.encode("unrealized_profit", position.unrealized_profit)?,
                 position.updated_at.timestamp_micros(),
@@ -347,6 +352,16 @@ impl Drop for Undo<'_, '_> {
             // The whole then, and whoever shares it is told so. If this fails too, the commit will.
             drop(writer::execute(connection, "ROLLBACK"));
         }
+    }
+}
+
+const A_POLITICIAN: &str = "the name of a politician (leave it out where there is none)";
+const A_BROKERS_ID: &str = "an id of a broker (leave it out where there is none)";
+
+fn not_empty(rule: &'static str, text: Option<&String>) -> Result<(), Error> {
+    match text {
+        Some(text) if text.is_empty() => Err(Error::Name { rule, found: text.clone() }),
+        _ => Ok(()),
     }
 }
 

@@ -113,7 +113,9 @@ fn a_backup_is_made_listed_verified_and_restored() {
     assert_eq!(tree(root), before, "nothing was changed");
     let restored = json(root, &["restore", "--yes", name]);
     assert!(restored["replaced"].is_string() && restored["lost"].is_null(), "{restored}");
-    assert!(well(root, &["verify"]).contains("\n  400 trades, 400 events\n"));
+    let verified = well(root, &["verify"]);
+    assert!(verified.contains("\n  400 trades, 400 events\n"), "{verified}");
+    assert!(verified.ends_with("\n  has all that 1 backup had\n"), "{verified}");
     assert_eq!(json(root, &["verify"])["trades"], 400);
 }
 

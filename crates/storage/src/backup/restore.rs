@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{Backup, Decryption, OnProgress, Progress, Scratch, folder};
-use crate::{Error, Head, connection, database, head_file::HeadFile, lock::InstanceLock};
+use crate::{Error, Head, Reader, connection, database, head_file::HeadFile, lock::InstanceLock};
 use exchange::{NEW, OLD, RESTORED};
 
 /// How long the old database is waited for, which nobody else should have open.
@@ -163,6 +163,24 @@ impl Backup {
             (Some(own), Some(kept)) => (own == kept).then_some(own),
             (own, kept) => own.or(kept),
         }
+    }
+
+    /// That the record which `reader` reads still leads through the head that this backup has: nothing was cut off or made anew
+    /// since. Whoever keeps a backup keeps a proof.
+    ///
+    /// # Errors
+    /// [`Error::HeadMismatch`]; [`Error::BackupDamaged`] if its manifest is not good; [`Error::Query`].
+    pub fn check_past_of(&self, reader: &Reader<'_>) -> Result<(), Error> {
+        let Some(head) = self.proven()?.contents.head else { return Ok(()) };
+        let connection = reader.connection();
+        let path = connection.path().map(Path::new).unwrap_or(Path::new("-"));
+        connection::check_passes(connection, path, &head).map_err(|error| match error {
+            Error::HeadMismatch { path, what } => {
+                let what = format!("{what}, and the backup {} has it", self.path.display());
+                Error::HeadMismatch { path, what }
+            }
+            other => other,
+        })
     }
 
     /// Whether it says that it is of this instance; `None` if its manifest is not good.

@@ -30,18 +30,24 @@ impl Error {
         }
     }
 
+    /// If a file beside the database could not be made or written because the disk is full.
+    fn found_no_room(&self) -> bool {
+        let (Self::Create { source, .. } | Self::Lock { source, .. } | Self::HeadFile { source, .. }) = self else {
+            return false;
+        };
+        source.kind() == io::ErrorKind::StorageFull
+    }
+
     /// What an operator can do about it, as a clause; `None` where only a developer can.
     #[must_use]
     pub fn way_out(&self) -> Option<&'static str> {
+        if self.found_no_room() {
+            return Some("make room on its disk");
+        }
         Some(match self {
             Self::Missing { .. } => "create it, or name another path",
             Self::Exists { .. } => "name another path, or open the one that is there",
             Self::Leftover { .. } => "bring the database back, or move what is left of it aside",
-            Self::Create { source, .. } | Self::Lock { source, .. } | Self::HeadFile { source, .. }
-                if source.kind() == io::ErrorKind::StorageFull =>
-            {
-                "make room on its disk"
-            }
             Self::Create { .. } => "let this user write to the folder, or name another path",
             Self::Open { .. } | Self::ReadOnly { .. } => {
                 "let this user write to the file and its folder, or name another path"

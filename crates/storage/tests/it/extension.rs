@@ -273,7 +273,7 @@ fn newer_edited_and_missing_steps_are_refused_by_name() {
     let error = refused(&folder, &[set(&[RUNS, NOTES])]);
     assert_eq!(
         text(&folder, &error),
-        "step 1 (notes) of the schema quiver of the database …/record.db is not the one that this program knows"
+        "step 1 (runs) of the schema quiver of the database …/record.db is not the one that this program knows"
     );
 }
 

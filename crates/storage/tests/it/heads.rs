@@ -7,13 +7,41 @@ use std::{
 };
 
 use tempfile::TempDir;
-use trading_storage::{Database, Error, Head, Observer, Options};
+use trading_storage::{BackupOptions, Database, Error, Head, Observer, Options};
 
 use crate::{
     agent,
     chain::{head_path, with_trades},
     database, options, order, tamper,
 };
+
+#[test]
+fn a_backup_misses_what_was_cut_off_since_also_without_a_head_file() {
+    let (folder, _) = with_trades();
+    let db = Database::open(&options(&folder)).expect("opens");
+    let backup = db.backup(&BackupOptions::to(folder.path().join("backups")), |_| {}).expect("is made");
+    db.read(|r| backup.check_past_of(r)).expect("the control: has all");
+    drop(db);
+    fs::remove_file(head_path(&folder)).expect("is removed");
+    tamper(
+        &folder.path().join("record.db"),
+        "PRAGMA foreign_keys = OFF; DROP TRIGGER trade_events_are_kept; DROP TRIGGER trades_are_kept;
+         DELETE FROM trade_events WHERE sequence = 4; DELETE FROM trades WHERE id = 3;
+         CREATE TRIGGER trades_are_kept BEFORE DELETE ON trades
+         BEGIN
+             SELECT RAISE (ABORT, 'trades are never deleted');
+         END;
+         CREATE TRIGGER trade_events_are_kept BEFORE DELETE ON trade_events
+         BEGIN
+             SELECT RAISE (ABORT, 'events are never deleted');
+         END;",
+    );
+    let db = Database::open(&options(&folder)).expect("nothing else tells");
+    assert_eq!(db.verify(|_, _| {}).expect("is whole in itself").events, 3);
+    let error = db.read(|r| backup.check_past_of(r)).expect_err("something is gone").to_string();
+    let expected = format!("event 4 and what followed is gone, and the backup {} has it", backup.path.display());
+    assert!(error.ends_with(&expected), "{error}");
+}
 
 /// Writes down what it is told.
 #[derive(Debug, Default)]

@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use trading_storage::{Counts, Database, Error, OrderStatus, OrderType, Performance, Position, Ticker, TradeFilter};
+use trading_storage::{
+    Agent, Counts, Database, Error, OrderStatus, OrderType, Performance, Position, StatusUpdate, Ticker, TradeFilter,
+};
 
 use crate::{agent, database, day, order};
 
@@ -65,6 +67,37 @@ fn another_order_under_the_same_id_is_a_conflict() {
     assert_eq!(error.to_string(), "order 1 is recorded with quantity 1.5 and not 2");
     let Error::OrderConflict { recorded, given, .. } = error else { panic!("{error}") };
     assert_eq!((*recorded, *given), (order("1"), other));
+}
+
+#[test]
+fn what_is_there_is_not_empty_and_no_price_is_below_zero() {
+    let (_folder, db) = with_agent();
+    let refused = |work: &dyn Fn(&trading_storage::Transaction<'_>) -> Result<(), Error>, expected: &str| {
+        assert_eq!(db.transaction(work).expect_err("is refused").to_string(), expected);
+    };
+    let nobody = trading_storage::Order { politician: Some(String::new()), ..order("1") };
+    let name = "\"\" is not the name of a politician (leave it out where there is none)";
+    refused(&|tx| tx.insert_trade(&nobody).map(drop), name);
+    let id = "\"\" is not an id of a broker (leave it out where there is none)";
+    let without = trading_storage::Order { broker_order_id: Some(String::new()), ..order("1") };
+    refused(&|tx| tx.insert_trade(&without).map(drop), id);
+    let recorded = db.transaction(|tx| tx.insert_trade(&order("1"))).expect("is recorded");
+    let update = StatusUpdate { broker_order_id: Some(String::new()), ..StatusUpdate::new(OrderStatus::Accepted) };
+    refused(&|tx| tx.update_trade_status(recorded, &update), id);
+    let named = |name: &str, kind: &str| Agent { name: name.to_owned(), kind: kind.to_owned(), ..agent("b") };
+    refused(&|tx| tx.register_agent(&named("", "k")), "\"\" is not the name of an agent (a word or more)");
+    refused(&|tx| tx.register_agent(&named("n", "")), "\"\" is not the kind of an agent (a word or more)");
+    let position = Position {
+        agent: agent("a").id,
+        ticker: Ticker::new("NVDA").expect("a ticker"),
+        quantity: 1.into(),
+        average_cost: (-1).into(),
+        current_price: 1.into(),
+        market_value: 1.into(),
+        unrealized_profit: 0.into(),
+        updated_at: "2026-11-20T00:00:00Z".parse().expect("a time"),
+    };
+    refused(&|tx| tx.update_position(&position), "average_cost -1 does not fit: it takes 0 or more");
 }
 
 #[test]

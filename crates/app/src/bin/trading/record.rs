@@ -1,11 +1,11 @@
 //! `init-db`, `verify` and `import`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Value, json};
 use trading_app::{Error, SampleData, counted, open_record, storage_options};
 use trading_storage::{
-    Database, Error as StorageError, ImportCounts, ImportOptions, ImportReport, Origin, ReadOnlyDatabase,
+    Backup, Database, Error as StorageError, ImportCounts, ImportOptions, ImportReport, Origin, ReadOnlyDatabase,
 };
 
 use crate::{
@@ -43,27 +43,53 @@ pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Fai
     let record = storage_options(&settings);
     let progress = output.progress("walking the chain");
     let tell = |done, total| progress.at(done, total);
+    let folder = settings.backup.path.full();
     let proven = match Database::open(&record) {
-        Ok(database) => database.verify(tell),
+        Ok(database) => database.verify(tell).and_then(|proven| {
+            Ok((proven, compare(&folder, database.path(), |backup| database.read(|r| backup.check_past_of(r)))?))
+        }),
         // The instance that runs is not disturbed by a reader.
-        Err(StorageError::InUse { .. }) => ReadOnlyDatabase::open(&record).and_then(|database| database.verify(tell)),
+        Err(StorageError::InUse { .. }) => ReadOnlyDatabase::open(&record).and_then(|database| {
+            let proven = database.verify(tell)?;
+            Ok((proven, compare(&folder, database.path(), |backup| database.read(|r| backup.check_past_of(r)))?))
+        }),
         Err(error) => Err(error),
     };
     drop(progress);
-    let proven = proven.map_err(|error| Error::of_record(error, &settings))?;
+    let (proven, backups) = proven.map_err(|error| Error::of_record(error, &settings))?;
     let path = &record.path;
     let head = proven.head.hash_hex();
-    let text = format!(
+    let mut text = format!(
         "{} is whole\n  {}, {}\n  head of the chain: {} {head}",
         path.display(),
         counted(proven.trades, "trade"),
         counted(proven.events, "event"),
         proven.head.sequence,
     );
+    if backups > 0 {
+        text += &format!("\n  has all that {} had", counted(backups, "backup"));
+    }
     output.say(&text, || {
         let head = json!({ "sequence": proven.head.sequence, "hash": head });
-        json!({ "database": path, "trades": proven.trades, "events": proven.events, "head": head })
+        json!({ "database": path, "trades": proven.trades, "events": proven.events, "head": head, "backups": backups })
     })
+}
+
+/// Compares the record at `path` with its proven backups, and says how many there are.
+fn compare(
+    folder: &Path,
+    path: &Path,
+    check: impl Fn(&Backup) -> Result<(), StorageError>,
+) -> Result<u64, StorageError> {
+    let Some(instance_id) = Backup::instance_at(path) else { return Ok(0) };
+    let mut compared = 0;
+    for backup in Backup::list(folder)? {
+        if backup.is_proven() && backup.is_of(&instance_id) == Some(true) {
+            check(&backup)?;
+            compared += 1;
+        }
+    }
+    Ok(compared)
 }
 
 pub(crate) fn import(sources: &SettingSources, arguments: &cli::Import, output: Output) -> Result<(), Failure> {
