@@ -52,8 +52,8 @@ impl InstanceLock {
             if fs::metadata(&path).map(inode).ok() != Some(ours) {
                 continue;
             }
-            file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-            writeln!(file, "{}", std::process::id()).map_err(failed)?;
+            // On a full disk it is held without a name in it: the record can be read and proven there.
+            drop(file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())));
             return Ok(Self { path, file, new });
         }
     }

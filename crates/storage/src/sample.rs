@@ -24,7 +24,7 @@ pub struct Sample {
     pub seed: u64,
     /// Whom the data is for; they are registered.
     pub agents: Vec<Agent>,
-    /// The last day; the data covers the year before it, Mondays to Fridays.
+    /// The last day; the data covers the trading days of the year before it.
     pub last_day: NaiveDate,
     /// How many trades to make, of all agents together. `None`: 80 an agent.
     pub trades: Option<u64>,

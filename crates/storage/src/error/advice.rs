@@ -30,19 +30,22 @@ impl Error {
         }
     }
 
-    /// If a file beside the database could not be made or written because the disk is full.
-    fn found_no_room(&self) -> bool {
-        let (Self::Create { source, .. } | Self::Lock { source, .. } | Self::HeadFile { source, .. }) = self else {
-            return false;
-        };
-        source.kind() == io::ErrorKind::StorageFull
+    /// What to do where a file could not be made or opened because the disk is full, or fails.
+    fn way_out_of_the_disk(&self) -> Option<&'static str> {
+        match self {
+            Self::Create { source, .. } | Self::Lock { source, .. } | Self::HeadFile { source, .. } => {
+                (source.kind() == io::ErrorKind::StorageFull).then_some("make room on its disk")
+            }
+            Self::Open { source, .. } if source.is_of_the_disk() => source.way_out(),
+            _ => None,
+        }
     }
 
     /// What an operator can do about it, as a clause; `None` where only a developer can.
     #[must_use]
     pub fn way_out(&self) -> Option<&'static str> {
-        if self.found_no_room() {
-            return Some("make room on its disk");
+        if let Some(way_out) = self.way_out_of_the_disk() {
+            return Some(way_out);
         }
         Some(match self {
             Self::Missing { .. } => "create it, or name another path",

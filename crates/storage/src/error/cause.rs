@@ -47,6 +47,11 @@ impl Cause {
         matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
     }
 
+    /// If the disk is full, or fails.
+    pub(super) fn is_of_the_disk(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
+    }
+
     /// What an operator can do about it, as a clause.
     pub(super) fn way_out(&self) -> Option<&'static str> {
         match self.code()? {

@@ -39,7 +39,7 @@ fn the_same_seed_makes_the_same_data_and_a_second_time_adds_nothing() {
     assert_eq!(one.insert_sample(&again, silent).expect("is refused"), None);
     assert_eq!(one.read(|r| r.counts()).expect("is read"), counts);
     assert_eq!((counts.agents, counts.trades, counts.positions), (5, 400, report.positions));
-    assert_eq!(counts.performance_days, 5 * 260, "a year of Mondays to Fridays each");
+    assert_eq!(counts.performance_days, 5 * 250, "a year of trading days each");
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn there_are_as_many_trades_as_were_asked_for() {
         let (_folder, db) = database();
         let report = db.insert_sample(&Sample { trades: Some(wanted), ..sample(7) }, silent).expect("is made");
         let counts = db.read(|r| r.counts()).expect("is read");
-        assert_eq!((counts.trades, counts.performance_days), (wanted, 1_300));
-        let expected = SampleReport { trades: wanted, positions: counts.positions, performance_days: 1_300 };
+        assert_eq!((counts.trades, counts.performance_days), (wanted, 1_250));
+        let expected = SampleReport { trades: wanted, positions: counts.positions, performance_days: 1_250 };
         assert_eq!(report, Some(expected));
     }
     let (_folder, db) = database();
@@ -68,7 +68,7 @@ fn on_some_days_an_agent_does_nothing() {
         }
         assert_eq!(turns.len(), 5, "everybody does something");
         for (agent, days) in turns {
-            assert!((20..=130).contains(&days.len()), "{agent} trades on {} of 260 days", days.len());
+            assert!((20..=130).contains(&days.len()), "{agent} trades on {} of 250 days", days.len());
         }
     }
 }
@@ -213,5 +213,5 @@ fn every_day_is_worth_what_the_trades_until_then_are() {
         }
         assert_eq!(trades.next(), None, "every trade is of a recorded day");
     }
-    assert!(proven > 500, "{proven} of 1300 days");
+    assert!(proven > 500, "{proven} of 1250 days");
 }

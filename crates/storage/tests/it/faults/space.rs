@@ -165,6 +165,25 @@ fn s5_the_disk_is_full_and_then_has_room_again() {
     assert!(found.acknowledgements >= 25 && refused > 0, "the faults were felt");
 }
 
+#[test]
+fn s5_what_cannot_be_opened_for_want_of_room_says_so_and_leaves_nothing() {
+    let mount = match Mount::new(2_048) {
+        Ok(mount) => mount,
+        Err(reason) => return skip("S5", reason),
+    };
+    let (path, ballast) = (mount.path().join("record.db"), mount.path().join("ballast"));
+    drop(Database::create(&Options::at(&path)).expect("creates"));
+    fill(&ballast);
+    for tried in [Database::open(&Options::at(&path)), Database::create(&Options::at(mount.path().join("new.db")))] {
+        let error = tried.expect_err("there is no room");
+        assert!(error.way_out().is_some_and(|text| text.contains("disk")), "{error}: {:?}", error.way_out());
+    }
+    fs::remove_file(&ballast).expect("is removed");
+    assert!(!mount.path().join("new.db.lock").exists(), "nothing of it is left");
+    drop(Database::open(&Options::at(&path)).expect("the control: there is room"));
+    say("S5", "on a full disk neither opened nor created; control (with room): opened");
+}
+
 /// A limit of the process, set and lifted from outside while it runs.
 #[test]
 fn s5_the_process_meets_its_file_size_limit() {
