@@ -2,7 +2,7 @@
 
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::{Database, Error, Reader, Transaction};
+use crate::{Database, Error, ReadOnlyDatabase, Reader, Transaction};
 
 impl Database {
     /// [`read`](Self::read), without blocking the async thread. Dropping the future does not end the read.
@@ -34,6 +34,23 @@ impl Database {
     ) -> Result<T, Error> {
         let db = self.clone();
         spawn_blocking(move || db.transaction(work)).await.unwrap_or_else(resume)
+    }
+}
+
+impl ReadOnlyDatabase {
+    /// [`read`](Self::read), without blocking the async thread. Dropping the future does not end the read.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// If `work` panics, or outside a Tokio runtime.
+    pub async fn read_async<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reader<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let db = self.clone();
+        spawn_blocking(move || db.read(work)).await.unwrap_or_else(resume)
     }
 }
 

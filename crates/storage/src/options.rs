@@ -27,7 +27,8 @@ pub struct Options {
     /// first of them waits for the last).
     pub group_max: u32,
     /// How old the head of the chain beside the database may be when something is written. Default 60 s: what was
-    /// recorded since then could be cut off unseen after a crash.
+    /// recorded since then could be cut off unseen after a crash. A commit writes it where it is due; for what comes last before a
+    /// quiet time, call [`anchor`](crate::Database::anchor) on a timer, as the app does.
     pub anchor_every: Duration,
     /// The tables of others, which are created and migrated together with ours. Default none.
     pub migrations: Vec<MigrationSet>,

@@ -49,6 +49,15 @@ impl ReadOnlyDatabase {
         &self.inner.options.path
     }
 
+    /// The name that the database was given when it was created, as [`Database::instance_id`](crate::Database::instance_id); another
+    /// one if another file stands at the path now.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn instance_id(&self) -> Result<String, Error> {
+        self.read(|r| connection::instance_id(r.connection()))
+    }
+
     /// Reads, as [`Database::read`](crate::Database::read) does. If another file stands at the path now, as after a restore, that one
     /// is opened and read.
     ///

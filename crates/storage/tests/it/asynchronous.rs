@@ -8,9 +8,9 @@ use std::{
 };
 
 use tokio::runtime::{Builder, Runtime};
-use trading_storage::{Database, Error};
+use trading_storage::{Database, Error, ReadOnlyDatabase};
 
-use crate::{agent, database, order};
+use crate::{agent, database, options, order};
 
 fn with_agent() -> (tempfile::TempDir, Database, Runtime) {
     let (folder, db) = database();
@@ -32,6 +32,15 @@ fn they_write_and_read_as_the_others_do() {
         assert!(matches!(error.await, Err(Error::Aborted { .. })));
         assert_eq!(db.read_async(|r| r.counts()).await.expect("is read").trades, 1);
     });
+}
+
+#[test]
+fn a_dashboard_beside_it_reads_too() {
+    let (folder, db, runtime) = with_agent();
+    let beside = ReadOnlyDatabase::open(&options(&folder)).expect("opens");
+    assert_eq!(beside.instance_id().expect("is read"), db.instance_id());
+    let agents = runtime.block_on(beside.read_async(|r| r.agents())).expect("is read");
+    assert_eq!(agents, [agent("a")]);
 }
 
 #[test]
