@@ -41,7 +41,7 @@ pub(crate) fn all(
         Task::every("agents", AGENTS, agents()),
         Task::every("anchoring", ANCHOR, anchoring()),
         Task::every("checkpoint", CHECKPOINT, checkpoint(commits)),
-        Task::every("retention", RETENTION, retention(logging)).first_after(AFTER_START),
+        Task::every("retention", RETENTION, retention(logging)).first_after(AFTER_START).silent_for_at_most(LONG),
     ];
     if settings.backup.enabled {
         tasks.extend([backup(settings, database), proof(settings)]);

@@ -201,7 +201,12 @@ impl Database {
     pub fn checkpoint(&self) -> Result<Sizes, Error> {
         let inner = &*self.inner;
         let confirm = |callers, took, head| inner.confirm(callers, took, head);
-        let fold = |seat: &mut Seat| inner.identity().while_folding(|| connection::checkpoint(&seat.connection));
+        let fold = |seat: &mut Seat| {
+            let folded = connection::checkpoint(&seat.connection);
+            // Only who has the seat looks at the log, so nobody met it shorter meanwhile; and readers need not wait.
+            inner.identity().folded();
+            folded
+        };
         inner.writer.alone(confirm, fold)??;
         self.sizes()
     }
@@ -211,7 +216,7 @@ impl Database {
     /// # Errors
     /// [`Error::Replaced`] if the database was deleted or replaced since it was opened.
     pub fn sizes(&self) -> Result<Sizes, Error> {
-        self.inner.check_files()?;
+        self.inner.check_database()?;
         let path = self.path();
         let replaced =
             |error: io::Error| Error::Replaced { path: path.to_owned(), what: Cause::text(error.to_string()) };
@@ -290,6 +295,16 @@ impl Inner {
         self.identity().check_database().map_err(|what| Error::Replaced { path: self.options.path.clone(), what })
     }
 
+    /// That no other process can have come in, whose head would be a newer one.
+    fn check_lock(&self) -> Result<(), Error> {
+        let path = self.options.path.clone();
+        if self.lock.is_lost(&path)? {
+            let what = "its lock file was taken away, so that another process could write: open it anew".to_owned();
+            return Err(Error::HeadMismatch { path, what });
+        }
+        Ok(())
+    }
+
     fn check_files(&self) -> Result<(), Error> {
         match self.identity().check() {
             // While it is opened anew they change; the writer tells.
@@ -353,7 +368,7 @@ impl Inner {
         // Held while writing, so that an older head never replaces a newer one.
         let mut anchored = self.anchored();
         let head = anchored.acknowledged;
-        let written = self.check_database().and_then(|()| self.head_file.write(&head));
+        let written = self.check_database().and_then(|()| self.check_lock()).and_then(|()| self.head_file.write(&head));
         if written.is_ok() {
             anchored.known = head.sequence;
         }
@@ -410,6 +425,8 @@ impl Inner {
         self.head_file.check(&connection)?;
         let head = connection::head(&connection, &self.instance_id)?;
         *self.identity() = Identity::of(path)?;
+        // Each connection counts for itself.
+        self.data_version.store(0, Ordering::Relaxed);
         self.anchored().acknowledged = head;
         Ok((connection, head))
     }

@@ -48,11 +48,9 @@ impl Identity {
         compare(&self.path, self.database).map(drop)
     }
 
-    /// Runs what may shorten the log.
-    pub(crate) fn while_folding<T>(&mut self, fold: impl FnOnce() -> T) -> T {
-        let folded = fold();
+    /// Takes over the log as it is after the writer folded it.
+    pub(crate) fn folded(&mut self) {
         self.wal = stamp(&self.wal_path).ok();
-        folded
     }
 }
 

@@ -182,8 +182,9 @@ impl Order {
         }
         let settled = kept(before.executed_price.as_ref(), self.executed_price.as_ref())
             && kept(before.executed_at.as_ref(), self.executed_at.as_ref());
+        let forgets = self.status.is_unexecuted() && !before.status.is_unexecuted();
         before.status.may_become(self.status)
-            && !(self.status.is_unexecuted() && self.executed_price.is_some())
+            && !(forgets && self.executed_price.is_some())
             && (settled || !before.status.is_final())
             && kept(before.broker_order_id.as_ref(), self.broker_order_id.as_ref())
     }

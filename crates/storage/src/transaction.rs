@@ -173,7 +173,7 @@ impl<'c> Transaction<'c> {
     /// told: its price, the time, the broker's id.
     ///
     /// # Errors
-    /// [`Error::UnknownTrade`]; [`Error::StatusChange`] if the new status cannot follow the old one, or is one of before an
+    /// [`Error::UnknownTrade`]; [`Error::StatusChange`] if the new status cannot follow the old one, or goes back to before an
     /// execution and there is the price of one; if the price or the time of a final order would be another, or the broker's id
     /// of any; [`Error::Amount`]; [`Error::Name`] for a broker's id that is empty; [`Error::Query`].
     pub fn update_trade_status(&self, id: TradeId, update: &StatusUpdate) -> Result<(), Error> {

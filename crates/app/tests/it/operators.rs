@@ -119,6 +119,22 @@ fn a_backup_is_made_listed_verified_and_restored() {
     assert_eq!(json(root, &["verify"])["trades"], 400);
 }
 
+#[test]
+fn a_record_without_what_a_backup_had_is_not_whole_until_the_loss_was_meant() {
+    let folder = project();
+    let root = folder.path();
+    well(root, &["init-db"]);
+    let before = json(root, &["backup", "create"])["name"].as_str().expect("a name").to_owned();
+    well(root, &["init-db", "--sample-data"]);
+    let after = json(root, &["backup", "create"])["path"].as_str().expect("a path").to_owned();
+    well(root, &["restore", "--yes", &before]);
+    let error = fails(root, &["verify"], 1);
+    assert!(error.contains("event 400 and what followed is gone, and the backup "), "{error}");
+    assert!(error.ends_with("; way out: restore that backup, or move it elsewhere if the loss was meant"), "{error}");
+    std::fs::remove_dir_all(after).expect("was meant");
+    assert!(well(root, &["verify"]).ends_with("\n  has all that 1 backup had\n"));
+}
+
 /// Whichever page it is, and whoever finds it: a statement at the start, SQLite's own check, the chain, or a backup.
 #[test]
 fn damage_of_any_page_is_one_line_with_the_backup_to_restore() {

@@ -155,13 +155,18 @@ impl Backup {
         let is_old = |backup: &Self| now - backup.created_at > limit && backup.has_no_other_files();
         let backups: Vec<_> = Self::list(folder)?.into_iter().filter(ours).collect();
         let (mut intact, mut removed) = (0, Vec::new());
-        if !backups.iter().any(is_old) {
+        let mut proven = 0;
+        let mut may_go = |backup: &Self| {
+            proven += usize::from(backup.is_proven());
+            !(backup.is_proven() && proven <= KEPT) && is_old(backup)
+        };
+        if !backups.iter().any(&mut may_go) {
             // So that nothing is read for nothing.
             return Ok(removed);
         }
         for backup in backups {
             if backup.is_proven() && intact < KEPT {
-                intact += usize::from(backup.is_intact()?);
+                intact += usize::from(backup.is_intact());
                 continue;
             }
             if !is_old(&backup) {
@@ -178,10 +183,12 @@ impl Backup {
         Ok(removed)
     }
 
-    /// If its file is byte for byte the one that was proven.
-    fn is_intact(&self) -> Result<bool, Error> {
-        let Ok(manifest) = &self.manifest else { return Ok(false) };
-        Ok(packing::hashed(&self.path.join(manifest.file_name()))? == manifest.file)
+    /// If its file is byte for byte the one that was proven. One that cannot be read is not.
+    fn is_intact(&self) -> bool {
+        let is = |manifest: &Manifest| {
+            packing::hashed(&self.path.join(manifest.file_name())).is_ok_and(|found| found == manifest.file)
+        };
+        self.manifest.as_ref().is_ok_and(is)
     }
 
     fn has_no_other_files(&self) -> bool {

@@ -62,6 +62,7 @@ impl Backup {
     /// [`verify`](Self::verify). The database is as it was then. [`Error::BackupFile`] also if the exchange was interrupted.
     pub fn restore(&self, options: &RestoreOptions, mut progress: impl FnMut(Progress)) -> Result<Restored, Error> {
         connection::check_library()?;
+        let options = &RestoreOptions { database: connection::plain(&options.database), ..options.clone() };
         let path = options.database.as_path();
         self.check_version(path)?;
         folder::make(database::folder(path))?;

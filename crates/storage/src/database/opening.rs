@@ -83,9 +83,9 @@ impl Database {
         let options = &Options { path: connection::unlinked(&options.path), ..options.clone() };
         backup::finish_interrupted(&options.path)?;
         connection::probe(&options.path)?;
-        connection::refuse_second_name(&options.path)?;
         let lock = InstanceLock::take(&options.path)?;
-        match Self::open_locked(options) {
+        // After it: while a file is being made, it has two names for a moment on some file systems.
+        match connection::refuse_second_name(&options.path).and_then(|()| Self::open_locked(options)) {
             Ok((writer, origin)) => Self::new(options, writer, lock, origin),
             Err(error) => {
                 lock.undo();

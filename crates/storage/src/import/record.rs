@@ -118,7 +118,7 @@ impl<'t, 'c> Record<'t, 'c> {
             ..order.clone()
         };
         let knows_more = order.status.is_final() || ours.status == OrderStatus::New;
-        if together == ours || !knows_more || ours.status.is_final() || !ours.status.may_become(order.status) {
+        if together == ours || !knows_more || ours.status.is_final() || !together.may_follow(&ours) {
             self.tally.trade(&ours)?;
             return Ok(Outcome::Kept);
         }

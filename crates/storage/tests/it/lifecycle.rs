@@ -281,7 +281,12 @@ fn without_its_lock_file_a_database_refuses_to_write_beside_who_came_in_and_goes
     let error = first.transaction(|tx| tx.insert_trade(&order("3"))).expect_err("is in use");
     assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
     assert_eq!(first.read(|r| r.counts()).expect("is read").trades, 2, "nothing came of it");
+    second.anchor().expect("is written");
+    let newer = fs::read(folder.path().join("record.db.head")).expect("is there");
+    assert!(matches!(first.anchor(), Err(Error::InUse { .. })));
     drop(second);
+    assert!(matches!(first.anchor(), Err(Error::HeadMismatch { .. })), "its head is an older one");
+    assert_eq!(fs::read(folder.path().join("record.db.head")).expect("is there"), newer);
     first.transaction(|tx| tx.insert_trade(&order("3"))).expect("it has ended");
     assert_eq!(first.verify(|_, _| {}).expect("is whole").events, 3);
 }

@@ -51,7 +51,8 @@ impl State {
             executed_at: executed_at.or(self.executed_at),
         };
         let other_broker = self.broker_order_id.is_some() && next.broker_order_id != self.broker_order_id;
-        let unexecuted = BEFORE_EXECUTION.contains(&next.status.as_str());
+        let before = |status: OrderStatus| BEFORE_EXECUTION.contains(&status.as_str());
+        let unexecuted = before(next.status) && !before(self.status);
         let legal =
             may_follow(self.status, next.status) && !other_broker && !(unexecuted && next.executed_price.is_some());
         // What was not known of a final order can still be told.

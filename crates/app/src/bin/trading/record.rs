@@ -44,19 +44,22 @@ pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Fai
     let progress = output.progress("walking the chain");
     let tell = |done, total| progress.at(done, total);
     let folder = settings.backup.path.full();
-    let proven = match Database::open(&record) {
-        Ok(database) => database.verify(tell).and_then(|proven| {
-            Ok((proven, compare(&folder, database.path(), |backup| database.read(|r| backup.check_past_of(r)))?))
-        }),
+    let of_record = |error| Error::of_record(error, &settings);
+    let (proven, backups) = match Database::open(&record) {
+        Ok(database) => {
+            let proven = database.verify(tell).map_err(of_record)?;
+            (proven, compare(database.instance_id(), &folder, |backup| database.read(|r| backup.check_past_of(r)))?)
+        }
         // The instance that runs is not disturbed by a reader.
-        Err(StorageError::InUse { .. }) => ReadOnlyDatabase::open(&record).and_then(|database| {
-            let proven = database.verify(tell)?;
-            Ok((proven, compare(&folder, database.path(), |backup| database.read(|r| backup.check_past_of(r)))?))
-        }),
-        Err(error) => Err(error),
+        Err(StorageError::InUse { .. }) => {
+            let database = ReadOnlyDatabase::open(&record).map_err(of_record)?;
+            let proven = database.verify(tell).map_err(of_record)?;
+            let instance_id = database.instance_id().map_err(of_record)?;
+            (proven, compare(&instance_id, &folder, |backup| database.read(|r| backup.check_past_of(r)))?)
+        }
+        Err(error) => return Err(of_record(error).into()),
     };
     drop(progress);
-    let (proven, backups) = proven.map_err(|error| Error::of_record(error, &settings))?;
     let path = &record.path;
     let head = proven.head.hash_hex();
     let mut text = format!(
@@ -75,17 +78,19 @@ pub(crate) fn verify(sources: &SettingSources, output: Output) -> Result<(), Fai
     })
 }
 
-/// Compares the record at `path` with its proven backups, and says how many there are.
+/// Compares the record with its proven backups, and says how many there are.
 fn compare(
+    instance_id: &str,
     folder: &Path,
-    path: &Path,
     check: impl Fn(&Backup) -> Result<(), StorageError>,
-) -> Result<u64, StorageError> {
-    let Some(instance_id) = Backup::instance_at(path) else { return Ok(0) };
+) -> Result<u64, Failure> {
     let mut compared = 0;
     for backup in Backup::list(folder)? {
-        if backup.is_proven() && backup.is_of(&instance_id) == Some(true) {
-            check(&backup)?;
+        if backup.is_proven() && backup.is_of(instance_id) == Some(true) {
+            check(&backup).map_err(|error| Failure::Unwell {
+                what: error.to_string(),
+                way_out: "restore that backup, or move it elsewhere if the loss was meant".to_owned(),
+            })?;
             compared += 1;
         }
     }

@@ -142,6 +142,20 @@ fn what_the_source_learns_of_a_new_trade_is_taken() {
 }
 
 #[test]
+fn a_market_order_with_a_price_goes_on_whatever_becomes_of_it() {
+    for status in ["accepted", "rejected", "filled", "partially_filled"] {
+        let (_folder, db) = database();
+        let earlier = Earlier::of(&[TABLES, ROWS]);
+        earlier.run("UPDATE trades SET order_type = 'buy', price = 10.5, order_status = 'new' WHERE id = 2");
+        import(&db, &earlier);
+        earlier.run(&format!("UPDATE trades SET order_status = '{status}' WHERE id = 2"));
+        let report = import(&db, &earlier);
+        assert_eq!(report.trades, ImportCounts { updated: 1, ..counts(3, 0, 2) }, "{status}");
+        assert_eq!(trades(&db)[1].order.status.as_str(), status);
+    }
+}
+
+#[test]
 fn what_only_the_record_knows_of_a_new_trade_stays() {
     let (_folder, db) = database();
     let earlier = Earlier::of(&[TABLES, ROWS]);
