@@ -1,6 +1,6 @@
 //! The calls for async programs: the work runs on a thread that may block.
 
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use crate::{Database, Error, ReadOnlyDatabase, Reader, Transaction};
 
@@ -17,7 +17,7 @@ impl Database {
         work: impl FnOnce(&Reader<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let db = self.clone();
-        spawn_blocking(move || db.read(work)).await.unwrap_or_else(resume)
+        off_thread(move || db.read(work)).await
     }
 
     /// [`transaction`](Self::transaction), without blocking the async thread. Dropping the future does not undo the
@@ -33,7 +33,7 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let db = self.clone();
-        spawn_blocking(move || db.transaction(work)).await.unwrap_or_else(resume)
+        off_thread(move || db.transaction(work)).await
     }
 }
 
@@ -50,14 +50,14 @@ impl ReadOnlyDatabase {
         work: impl FnOnce(&Reader<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let db = self.clone();
-        spawn_blocking(move || db.read(work)).await.unwrap_or_else(resume)
+        off_thread(move || db.read(work)).await
     }
 }
 
-fn resume<T>(error: JoinError) -> Result<T, Error> {
-    match error.try_into_panic() {
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         // A task is only cancelled when the runtime ends before it began.
         Err(error) => Err(Error::aborted(error)),
-    }
+    })
 }

@@ -188,7 +188,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::HeadFile`]; [`Error::Replaced`] if the database was deleted or replaced since it was opened: what stands there now
-    /// has a head of its own.
+    /// has a head of its own; [`Error::Lock`] if the lock file was taken away: another process may have written a newer head.
     pub fn anchor(&self) -> Result<Head, Error> {
         self.inner.anchor()
     }
@@ -295,16 +295,6 @@ impl Inner {
         self.identity().check_database().map_err(|what| Error::Replaced { path: self.options.path.clone(), what })
     }
 
-    /// That no other process can have come in, whose head would be a newer one.
-    fn check_lock(&self) -> Result<(), Error> {
-        let path = self.options.path.clone();
-        if self.lock.is_lost(&path)? {
-            let what = "its lock file was taken away, so that another process could write: open it anew".to_owned();
-            return Err(Error::HeadMismatch { path, what });
-        }
-        Ok(())
-    }
-
     fn check_files(&self) -> Result<(), Error> {
         match self.identity().check() {
             // While it is opened anew they change; the writer tells.
@@ -317,7 +307,7 @@ impl Inner {
     fn check(&self, connection: &Connection, head: Head) -> Result<Head, Error> {
         let path = &self.options.path;
         // Another process of ours that found no lock file tells more than what it did to the files.
-        self.check_files().or_else(|error| self.lock.is_lost(path).and(Err(error)))?;
+        self.check_files().or_else(|error| self.lock.look_for_another(path).and(Err(error)))?;
         let version = connection::data_version(connection)?;
         if self.data_version.load(Ordering::Relaxed) == version {
             return Ok(head);
@@ -325,7 +315,8 @@ impl Inner {
         let found = connection::head(connection, &self.instance_id)?;
         if found != head {
             connection::check_passes(connection, path, &head)?;
-            if !self.lock.is_lost(path)? {
+            self.lock.look_for_another(path)?;
+            if self.lock.check().is_ok() {
                 let what = format!("another program wrote events, up to {}", found.sequence);
                 return Err(Error::HeadMismatch { path: path.clone(), what });
             }
@@ -368,7 +359,7 @@ impl Inner {
         // Held while writing, so that an older head never replaces a newer one.
         let mut anchored = self.anchored();
         let head = anchored.acknowledged;
-        let written = self.check_database().and_then(|()| self.check_lock()).and_then(|()| self.head_file.write(&head));
+        let written = self.check_database().and_then(|()| self.lock.check()).and_then(|()| self.head_file.write(&head));
         if written.is_ok() {
             anchored.known = head.sequence;
         }

@@ -70,17 +70,19 @@ impl InstanceLock {
         }
     }
 
-    /// If the lock file was taken away, so that another process could come in. It has ended if this is `Ok`.
-    ///
-    /// # Errors
-    /// [`Error::InUse`] if it still runs.
-    pub(crate) fn is_lost(&self, database: &Path) -> Result<bool, Error> {
+    /// Refuses to go on if the lock file was taken away, so that another process could come in.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let ours = self.file.metadata().map(|file| (file.dev(), file.ino()));
-        let is_ours = ours.is_ok_and(|ours| identity::file_at(&self.path).is_ok_and(|found| found == ours));
-        if !is_ours {
-            Self::look(database)?;
+        if ours.is_ok_and(|ours| identity::file_at(&self.path).is_ok_and(|found| found == ours)) {
+            return Ok(());
         }
-        Ok(!is_ours)
+        let source = io::Error::new(io::ErrorKind::NotFound, "it was taken away while it was held");
+        Err(Error::Lock { path: self.path.clone(), source })
+    }
+
+    /// Refuses a database that another process came to, where the lock file was taken away, as long as that one runs.
+    pub(crate) fn look_for_another(&self, database: &Path) -> Result<(), Error> {
+        if self.check().is_ok() { Ok(()) } else { Self::look(database) }
     }
 
     /// Lets the lock go, and removes the file if it was not there before: for what came to nothing.

@@ -107,8 +107,8 @@ fn normalized(sql: &str) -> String {
         let length = match first {
             '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
-            // A doubled quote is the end of one text and the beginning of the next.
             '[' => rest.find(']').map_or(rest.len(), |end| end + 1),
+            // A doubled quote is the end of one text and the beginning of the next.
             '\'' | '"' | '`' => rest.chars().skip(1).take_while(|c| *c != first).map(char::len_utf8).sum::<usize>() + 2,
             space if space.is_whitespace() => space.len_utf8(),
             other => {

@@ -30,11 +30,15 @@ impl Error {
         }
     }
 
-    /// What to do where a file could not be made or opened because the disk is full, or fails.
-    fn way_out_of_the_disk(&self) -> Option<&'static str> {
+    /// What to do where a file beside the database is not to be had, for another reason than its rights.
+    fn way_out_of_io(&self) -> Option<&'static str> {
         match self {
             Self::Create { source, .. } | Self::Lock { source, .. } | Self::HeadFile { source, .. } => {
-                (source.kind() == io::ErrorKind::StorageFull).then_some("make room on its disk")
+                match source.kind() {
+                    io::ErrorKind::StorageFull => Some("make room on its disk"),
+                    io::ErrorKind::NotFound if matches!(self, Self::Lock { .. }) => Some("start this process again"),
+                    _ => None,
+                }
             }
             Self::Open { source, .. } if source.is_of_the_disk() => source.way_out(),
             _ => None,
@@ -44,7 +48,7 @@ impl Error {
     /// What an operator can do about it, as a clause; `None` where only a developer can.
     #[must_use]
     pub fn way_out(&self) -> Option<&'static str> {
-        if let Some(way_out) = self.way_out_of_the_disk() {
+        if let Some(way_out) = self.way_out_of_io() {
             return Some(way_out);
         }
         Some(match self {

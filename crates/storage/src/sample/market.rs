@@ -103,14 +103,13 @@ mod tests {
 
     #[test]
     fn holidays_are_those_of_new_york() {
-        // As the exchange published them.
-        let published = [
+        let years = [
             "2024: 01-01 01-15 02-19 03-29 05-27 06-19 07-04 09-02 11-28 12-25",
             "2026: 01-01 01-19 02-16 04-03 05-25 06-19 07-03 09-07 11-26 12-25",
             "2027: 01-01 01-18 02-15 03-26 05-31 06-18 07-05 09-06 11-25 12-24",
             "2028: 01-17 02-21 04-14 05-29 06-19 07-04 09-04 11-23 12-25",
         ];
-        for year in published {
+        for year in years {
             let (year, expected) = year.split_once(": ").expect("a year");
             let first = NaiveDate::from_ymd_opt(year.parse().expect("a year"), 1, 1).expect("a day");
             let days = first.iter_days().take_while(|day| day.year() == first.year());

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use trading_resilience::{Class, Classify as _};
 use trading_storage::{Database, Error, Options, Origin};
 
-use crate::{agent, database, options, order, tamper};
+use crate::{agent, database, options, order, tamper, with_a_trade};
 
 /// Every file of the folder with its content.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -200,8 +200,8 @@ fn a_creation_that_fails_leaves_nothing() {
 
 #[test]
 fn a_database_of_another_name_is_never_taken_for_the_one_that_was_opened() {
-    let (folder, db) = with_a_trade();
-    let (_other_folder, other) = with_a_trade();
+    let (folder, db, _) = with_a_trade();
+    let (_other_folder, other, _) = with_a_trade();
     other.transaction(|tx| tx.insert_trade(&order("2"))).expect("is recorded");
     let other_path = other.path().to_owned();
     drop(other);
@@ -225,7 +225,7 @@ fn a_database_of_another_name_is_never_taken_for_the_one_that_was_opened() {
 
 #[test]
 fn reading_what_was_deleted_says_so_at_once() {
-    let (folder, db) = with_a_trade();
+    let (folder, db, _) = with_a_trade();
     fs::remove_file(folder.path().join("record.db")).expect("is removed");
     let error = db.read(|r| r.counts()).expect_err("it is gone");
     assert!(matches!(error, Error::Replaced { .. }), "{error}");
@@ -233,7 +233,7 @@ fn reading_what_was_deleted_says_so_at_once() {
 
 #[test]
 fn a_second_name_of_the_file_is_no_way_past_the_lock() {
-    let (folder, db) = with_a_trade();
+    let (folder, db, _) = with_a_trade();
     drop(db);
     let second = folder.path().join("second.db");
     fs::hard_link(folder.path().join("record.db"), &second).expect("is linked");
@@ -247,7 +247,7 @@ fn a_second_name_of_the_file_is_no_way_past_the_lock() {
 
 #[test]
 fn events_that_went_while_it_was_open_are_missed() {
-    let (folder, db) = with_a_trade();
+    let (folder, db, _) = with_a_trade();
     db.transaction(|tx| tx.insert_trade(&order("2"))).expect("is recorded");
     db.verify(|_, _| {}).expect("the control: is whole");
     tamper(
@@ -259,22 +259,9 @@ fn events_that_went_while_it_was_open_are_missed() {
     assert!(matches!(error, Error::HeadMismatch { .. }), "{error}");
 }
 
-/// A database with one trade, opened anew.
-fn with_a_trade() -> (TempDir, Database) {
-    let (folder, db) = database();
-    db.transaction(|tx| {
-        tx.register_agent(&agent("a"))?;
-        tx.insert_trade(&order("1"))
-    })
-    .expect("is recorded");
-    drop(db);
-    let db = Database::open(&options(&folder)).expect("opens");
-    (folder, db)
-}
-
 #[test]
 fn without_its_lock_file_a_database_refuses_to_write_beside_who_came_in_and_goes_on_after() {
-    let (folder, first) = with_a_trade();
+    let (folder, first, _) = with_a_trade();
     fs::remove_file(folder.path().join("record.db.lock")).expect("is removed");
     let second = Database::open(&options(&folder)).expect("nobody refuses it");
     second.transaction(|tx| tx.insert_trade(&order("2"))).expect("is recorded");
@@ -283,9 +270,12 @@ fn without_its_lock_file_a_database_refuses_to_write_beside_who_came_in_and_goes
     assert_eq!(first.read(|r| r.counts()).expect("is read").trades, 2, "nothing came of it");
     second.anchor().expect("is written");
     let newer = fs::read(folder.path().join("record.db.head")).expect("is there");
-    assert!(matches!(first.anchor(), Err(Error::InUse { .. })));
+    for _ in 0..2 {
+        let error = first.anchor().expect_err("its head is an older one");
+        assert!(matches!(error, Error::Lock { .. }), "{error}");
+        assert_eq!(error.way_out(), Some("start this process again"));
+    }
     drop(second);
-    assert!(matches!(first.anchor(), Err(Error::HeadMismatch { .. })), "its head is an older one");
     assert_eq!(fs::read(folder.path().join("record.db.head")).expect("is there"), newer);
     first.transaction(|tx| tx.insert_trade(&order("3"))).expect("it has ended");
     assert_eq!(first.verify(|_, _| {}).expect("is whole").events, 3);
@@ -293,7 +283,7 @@ fn without_its_lock_file_a_database_refuses_to_write_beside_who_came_in_and_goes
 
 #[test]
 fn events_that_another_program_wrote_while_it_was_open_are_seen() {
-    let (folder, db) = with_a_trade();
+    let (folder, db, _) = with_a_trade();
     let path = folder.path().join("record.db");
     tamper(&path, "UPDATE agents SET name = 'B'");
     db.transaction(|tx| tx.insert_trade(&order("2"))).expect("no event was written");

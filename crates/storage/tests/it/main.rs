@@ -26,7 +26,7 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 use tempfile::TempDir;
-use trading_storage::{Agent, AgentId, ClientOrderId, Database, Options, Order, Side, Ticker};
+use trading_storage::{Agent, AgentId, ClientOrderId, Database, Options, Order, Side, Ticker, TradeId};
 
 /// A new database in a folder of its own.
 fn database() -> (TempDir, Database) {
@@ -57,6 +57,18 @@ fn agent(id: &str) -> Agent {
 fn tamper(path: &Path, sql: &str) {
     let connection = rusqlite::Connection::open(path).expect("opens");
     connection.execute_batch(sql).expect("is changed");
+}
+
+/// A database with the agent "a" and its order "1", opened anew after it was made.
+fn with_a_trade() -> (TempDir, Database, TradeId) {
+    let (folder, db) = database();
+    let recorded = db.transaction(|tx| {
+        tx.register_agent(&agent("a"))?;
+        tx.insert_trade(&order("1"))
+    });
+    drop(db);
+    let db = Database::open(&options(&folder)).expect("opens");
+    (folder, db, recorded.expect("is recorded"))
 }
 
 /// An order of the agent "a" for 1.5 shares of NVDA.

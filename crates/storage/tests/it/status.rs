@@ -10,7 +10,7 @@ use proptest::{
 use rust_decimal::Decimal;
 use trading_storage::{Database, Error, OrderStatus, StatusUpdate, TradeId};
 
-use crate::{agent, database, order};
+use crate::{agent, database, order, with_a_trade};
 
 const FINAL: [&str; 5] = ["filled", "canceled", "expired", "replaced", "rejected"];
 /// What an order of which a part was executed cannot be any more.
@@ -143,15 +143,6 @@ fn a_trade_goes_the_way_of_the_model_and_its_history_tells_every_step() {
     let proven = db.verify(|_, _| ()).expect("the chain is whole");
     assert_eq!(proven.trades, number.get());
     assert!(proven.events > 3 * proven.trades, "the walks are long enough: {proven:?}");
-}
-
-fn with_a_trade() -> (tempfile::TempDir, Database, TradeId) {
-    let (folder, db) = database();
-    let recorded = db.transaction(|tx| {
-        tx.register_agent(&agent("a"))?;
-        tx.insert_trade(&order("1"))
-    });
-    (folder, db, recorded.expect("is recorded"))
 }
 
 #[test]

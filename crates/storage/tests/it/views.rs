@@ -6,7 +6,7 @@ use trading_storage::{
     sqlite::rusqlite::{self, types::Value},
 };
 
-use crate::{agent, database, day, order};
+use crate::{agent, database, day, order, with_a_trade};
 
 /// A record with a row of each, closed, and opened by another program.
 fn with_rows() -> (tempfile::TempDir, rusqlite::Connection) {
@@ -232,12 +232,7 @@ fn the_tables_refuse_values_that_make_no_sense() {
 
 #[test]
 fn the_views_show_decimals() {
-    let (folder, db) = database();
-    db.transaction(|tx| {
-        tx.register_agent(&agent("a"))?;
-        tx.insert_trade(&order("1"))
-    })
-    .expect("is recorded");
+    let (folder, db, _) = with_a_trade();
     drop(db);
     let path = folder.path().join("record.db");
     #[expect(clippy::disallowed_methods, reason = "plays another program")]
